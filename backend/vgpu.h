@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libvgpu - a reference virtio-gpu device.
+ *
+ * This is the library's one public header. The device executes what a guest
+ * puts on its two virtqueues and knows nothing of who carries the queues, who
+ * shows the picture and who listens. Those are three seams, each a struct of
+ * function pointers: guest memory, display, observer. A bus drives the device.
+ *
+ * Nothing here is thread-safe: one device belongs to one thread at a time.
+ * Functions that can fail return 0 or a negative errno.
+ */
+#ifndef VGPU_H
+#define VGPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VGPU_VERSION "0.1.0"
+
+/* VIRTIO_GPU_MAX_SCANOUTS: the wire format has room for this many. */
+#define VGPU_MAX_SCANOUTS   16
+#define VGPU_NUM_QUEUES	    2
+#define VGPU_QUEUE_CONTROL  0
+#define VGPU_QUEUE_CURSOR   1
+#define VGPU_QUEUE_SIZE_MAX 1024
+/* A cursor picture is always 64x64 pixels (VG-CUR-009). */
+#define VGPU_CURSOR_SIZE	  64
+#define VGPU_DEFAULT_MEMORY_LIMIT (256ull << 20)
+
+struct vgpu_device;
+struct vgpu_mem_map;
+struct vgpu_mmio;
+
+/* A sentence for people about what went wrong; never needs freeing. */
+struct vgpu_error {
+	char text[512];
+};
+
+/*
+ * Formats a sentence into err (which may be NULL) and returns -code, so that
+ * a function can end with: return vgpu_error_set(err, EINVAL, "...").
+ */
+int vgpu_error_set(struct vgpu_error *err, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Monotonic clock in nanoseconds, the clock of every time in a trace. */
+uint64_t vgpu_now_ns(void);
+
+struct vgpu_rect {
+	uint32_t x, y, width, height;
+};
+
+/* ---- guest memory ------------------------------------------------------ */
+
+/*
+ * Where guest-physical addresses lie in this process. translate() returns the
+ * address of gpa and cuts *len to the bytes that are contiguous there, or
+ * returns NULL where the guest has no memory. A range may cross from one
+ * region into the next: callers go on after the bytes that they were given.
+ */
+struct vgpu_memory {
+	void *(*translate)(void *opaque, uint64_t gpa, uint64_t *len);
+	void *opaque;
+};
+
+/* A list of regions, the usual implementation of the seam above. */
+struct vgpu_mem_map *vgpu_mem_map_new(void);
+void vgpu_mem_map_free(struct vgpu_mem_map *map);
+/* Adds memory that the caller keeps. -EEXIST if it overlaps a region. */
+int vgpu_mem_map_add(struct vgpu_mem_map *map, uint64_t gpa, uint64_t size, void *host);
+/*
+ * Maps size bytes of fd from offset, shared. fd is not kept. -EINVAL if the
+ * file is shorter than that, -EEXIST if the region overlaps another.
+ */
+int vgpu_mem_map_add_fd(struct vgpu_mem_map *map, uint64_t gpa, uint64_t size, int fd,
+			uint64_t offset);
+/* -ENOENT unless a region with exactly this start and size is there. */
+int vgpu_mem_map_remove(struct vgpu_mem_map *map, uint64_t gpa, uint64_t size);
+void vgpu_mem_map_clear(struct vgpu_mem_map *map);
+struct vgpu_memory vgpu_mem_map_memory(struct vgpu_mem_map *map);
+
+/* ---- outputs and what is shown on them --------------------------------- */
+
+/* What GET_DISPLAY_INFO tells of one scanout. */
+struct vgpu_output {
+	struct vgpu_rect rect;
+	bool enabled;
+};
+
+/* What SET_SCANOUT made of one scanout; resource_id 0 means disabled. */
+struct vgpu_scanout {
+	uint32_t resource_id;
+	struct vgpu_rect rect; /* in the resource */
+};
+
+struct vgpu_cursor {
+	bool visible;
+	uint32_t x, y;
+	uint32_t hot_x, hot_y;
+	/* a8r8g8b8 words in host byte order, rows of 64, as the resource had them */
+	uint32_t pixels[VGPU_CURSOR_SIZE * VGPU_CURSOR_SIZE];
+};
+
+/*
+ * Where the picture goes. Any member may be NULL. Called while a request is
+ * executed, so none may block; read pixels with vgpu_device_read_scanout().
+ */
+struct vgpu_display_ops {
+	/*
+	 * The guest asks for display info or an EDID. Return 0 if the outputs
+	 * are up to date, or -EINPROGRESS to hold the control queue until
+	 * vgpu_device_refreshed() is called.
+	 */
+	int (*refresh)(void *opaque);
+	/* The scanout shows another resource or rectangle, or nothing. */
+	void (*set_scanout)(void *opaque, uint32_t scanout_id, const struct vgpu_scanout *scanout);
+	/* rect: the part of the scanout that changed, in scanout coordinates. */
+	void (*flush)(void *opaque, uint32_t scanout_id, const struct vgpu_rect *rect);
+	/* moved_only: the picture and the hot spot are as they were. */
+	void (*cursor)(void *opaque, uint32_t scanout_id, const struct vgpu_cursor *cursor,
+		       bool moved_only);
+};
+
+/* ---- the observer: what a recorder listens to --------------------------- */
+
+/* One descriptor of a chain, in chain order, indirect tables resolved. */
+struct vgpu_chain_desc {
+	uint32_t len;
+	bool device_writable;
+};
+
+/* Guest memory that the device read for a request, as it read it. */
+struct vgpu_guest_read {
+	uint64_t gpa;
+	uint32_t len;
+	const void *data; /* the device's copy, valid during the callback */
+};
+
+/* A flush that touched a scanout: the frame is the scanout's whole rectangle. */
+struct vgpu_frame_event {
+	uint32_t scanout_id;
+	struct vgpu_rect damage; /* in scanout coordinates */
+	uint32_t width, height;	 /* of the scanout */
+};
+
+struct vgpu_request_event {
+	uint64_t begin_ns; /* the chain was taken from the available ring */
+	uint64_t end_ns;   /* it was put on the used ring */
+	unsigned int queue;
+	uint16_t head;
+	bool interrupt; /* the driver was notified */
+	const struct vgpu_chain_desc *descs;
+	unsigned int num_descs;
+	int indirect_at;     /* index of the first descriptor from an indirect table; -1: none */
+	const void *request; /* the bytes that the device read of the request */
+	uint32_t request_len;
+	const void *response; /* the bytes that it wrote, used_len of them */
+	uint32_t used_len;
+	const struct vgpu_guest_read *reads; /* in the order they were read */
+	size_t num_reads;
+	uint32_t read_pitch; /* reads are rows of this many bytes in all; 0: not rows */
+	const struct vgpu_frame_event *frames;
+	unsigned int num_frames;
+};
+
+struct vgpu_queue_info {
+	bool ready;
+	uint16_t size;
+	uint64_t desc, driver, device; /* guest-physical */
+};
+
+struct vgpu_start_event {
+	uint64_t time_ns;
+	uint64_t features_offered, features_accepted;
+	struct vgpu_queue_info queues[VGPU_NUM_QUEUES];
+};
+
+/*
+ * All callbacks come after the guest has its answer. Order between them is the
+ * order in which things happened to the device. Any member may be NULL.
+ */
+struct vgpu_observer_ops {
+	/* The driver has set the device up; comes before the first request. */
+	void (*start)(void *opaque, const struct vgpu_start_event *event);
+	/* All state is gone. */
+	void (*reset)(void *opaque, uint64_t time_ns);
+	/* What GET_DISPLAY_INFO tells from now on. */
+	void (*outputs)(void *opaque, uint64_t time_ns, const struct vgpu_output *outputs,
+			unsigned int num_scanouts);
+	void (*request)(void *opaque, const struct vgpu_request_event *event);
+	/* A register access of the virtio-mmio unit, value as read or written. */
+	void (*reg)(void *opaque, uint64_t time_ns, bool write, uint32_t offset, unsigned int size,
+		    uint64_t value);
+};
+
+/* What a guest did that the specification does not allow, and we let pass. */
+enum vgpu_violation {
+	VGPU_VIOLATION_NO_VERSION_1,	  /* VIRTIO_F_VERSION_1 not accepted (VG-FEA-006) */
+	VGPU_VIOLATION_LONG_REQUEST,	  /* readable bytes after the end of the command */
+	VGPU_VIOLATION_SHORT_REQUEST,	  /* fewer readable bytes than the command has */
+	VGPU_VIOLATION_SHORT_RESPONSE,	  /* no room for the whole answer */
+	VGPU_VIOLATION_CHAIN_ORDER,	  /* readable after writable descriptor (VG-FRM-011) */
+	VGPU_VIOLATION_BAD_CHAIN,	  /* loop, index or table out of range */
+	VGPU_VIOLATION_BAD_AVAIL,	  /* available index or head out of range */
+	VGPU_VIOLATION_BAD_ADDRESS,	  /* a descriptor outside guest memory */
+	VGPU_VIOLATION_INDIRECT_UNAGREED, /* indirect table without the feature (VG-IND-007) */
+	VGPU_VIOLATION_UNKNOWN_COMMAND,
+	VGPU_VIOLATION_FAILED_COMMAND,	 /* answered with an error */
+	VGPU_VIOLATION_NO_INTERRUPT_ACK, /* the previous interrupt was not acknowledged */
+	VGPU_VIOLATION_REGISTER,	 /* a register access that makes no sense */
+	VGPU_NUM_VIOLATIONS
+};
+
+/* A short sentence, lower case, without a period. */
+const char *vgpu_violation_text(enum vgpu_violation violation);
+
+/* ---- the device ---------------------------------------------------------- */
+
+/* What the device says to the bus that carries it. */
+struct vgpu_bus_ops {
+	/* The used ring of a queue advanced and the driver wants to know. */
+	void (*used)(void *opaque, unsigned int queue);
+	/* Configuration space or DEVICE_NEEDS_RESET changed. */
+	void (*config_changed)(void *opaque);
+};
+
+struct vgpu_device_options {
+	struct vgpu_memory memory;
+	unsigned int num_scanouts; /* 1 to VGPU_MAX_SCANOUTS */
+	struct vgpu_output outputs[VGPU_MAX_SCANOUTS];
+	uint64_t memory_limit; /* bytes of all resources; 0: VGPU_DEFAULT_MEMORY_LIMIT */
+};
+
+/* NULL if out of memory or if num_scanouts is out of range. */
+struct vgpu_device *vgpu_device_new(const struct vgpu_device_options *options);
+void vgpu_device_free(struct vgpu_device *device);
+
+void vgpu_device_set_bus(struct vgpu_device *device, const struct vgpu_bus_ops *ops, void *opaque);
+void vgpu_device_set_display(struct vgpu_device *device, const struct vgpu_display_ops *ops,
+			     void *opaque);
+void vgpu_device_set_observer(struct vgpu_device *device, const struct vgpu_observer_ops *ops,
+			      void *opaque);
+
+/* Destroys resources, scanouts, cursors, queues and what was negotiated. */
+void vgpu_device_reset(struct vgpu_device *device);
+/* Feature bits that the device offers. */
+uint64_t vgpu_device_features(const struct vgpu_device *device);
+/* Bits that were not offered are masked off (VG-FEA-005). */
+void vgpu_device_set_features(struct vgpu_device *device, uint64_t accepted);
+uint64_t vgpu_device_accepted_features(const struct vgpu_device *device);
+
+/*
+ * Sets a queue up or, with ready false, stops it. index is the available index
+ * to start from (0 for a new driver). -EINVAL: size not a power of two up to
+ * VGPU_QUEUE_SIZE_MAX, or misaligned; -EFAULT: a ring outside guest memory.
+ */
+int vgpu_device_set_queue(struct vgpu_device *device, unsigned int queue,
+			  const struct vgpu_queue_info *info, uint16_t index);
+/* The available index that the device would take next. */
+uint16_t vgpu_device_queue_index(const struct vgpu_device *device, unsigned int queue);
+/* Guest memory has moved in this process: looks the rings up again. */
+void vgpu_device_memory_changed(struct vgpu_device *device);
+/* Executes what is available on a queue. Returns the number of chains used. */
+unsigned int vgpu_device_notify(struct vgpu_device *device, unsigned int queue);
+/* A chain was malformed: the device waits for a reset (VG-STA-008). */
+bool vgpu_device_needs_reset(const struct vgpu_device *device);
+
+/*
+ * Changes what the guest is told of a scanout. notify: also sets
+ * events_read.DISPLAY and says config_changed (VG-RSZ-001).
+ */
+void vgpu_device_set_output(struct vgpu_device *device, uint32_t scanout_id,
+			    const struct vgpu_output *output, bool notify);
+/* Ends what refresh() held with -EINPROGRESS. */
+void vgpu_device_refreshed(struct vgpu_device *device);
+unsigned int vgpu_device_num_scanouts(const struct vgpu_device *device);
+const struct vgpu_output *vgpu_device_output(const struct vgpu_device *device, uint32_t scanout_id);
+
+/* Configuration space; bytes past its end read as zero, writes there vanish. */
+void vgpu_device_read_config(const struct vgpu_device *device, uint32_t offset, void *data,
+			     uint32_t len);
+void vgpu_device_write_config(struct vgpu_device *device, uint32_t offset, const void *data,
+			      uint32_t len);
+
+/* The scanout as the guest set it; NULL if scanout_id is out of range. */
+const struct vgpu_scanout *vgpu_device_scanout(const struct vgpu_device *device,
+					       uint32_t scanout_id);
+const struct vgpu_cursor *vgpu_device_cursor(const struct vgpu_device *device, uint32_t scanout_id);
+/*
+ * Copies a part of a scanout, converted to x8r8g8b8 words in host byte order
+ * (the top byte is undefined). rect is in scanout coordinates, stride in bytes
+ * and a multiple of 4. -ENOENT: scanout disabled; -EINVAL: rect outside it.
+ */
+int vgpu_device_read_scanout(const struct vgpu_device *device, uint32_t scanout_id,
+			     const struct vgpu_rect *rect, uint32_t *pixels, size_t stride);
+
+const uint64_t *vgpu_device_violations(const struct vgpu_device *device);
+/* Counts a violation that a bus saw. */
+void vgpu_device_count(struct vgpu_device *device, enum vgpu_violation violation);
+
+/* ---- what commands are called ------------------------------------------- */
+
+/* "RESOURCE_FLUSH" for 0x0104, "RESP_OK_EDID" for 0x1104; NULL if unknown. */
+const char *vgpu_type_name(uint32_t type);
+/* "B8G8R8A8" for 1; NULL if it is none of the eight. */
+const char *vgpu_format_name(uint32_t format);
+
+/* ---- EDID ------------------------------------------------------------------ */
+
+#define VGPU_EDID_SIZE 256
+/*
+ * An EDID 1.4 base block and a CTA-861 or DisplayID extension whose preferred
+ * timing is width x height at 60 Hz. The identity carries scanout_id.
+ */
+void vgpu_edid(uint8_t edid[VGPU_EDID_SIZE], uint32_t scanout_id, uint32_t width, uint32_t height);
+
+/* ---- virtio-mmio register file (version 2) --------------------------------- */
+
+/* irq: the level of the device's one interrupt line (VG-MMI-028). May be NULL. */
+struct vgpu_mmio *vgpu_mmio_new(struct vgpu_device *device, void (*irq)(void *opaque, bool level),
+				void *opaque);
+void vgpu_mmio_free(struct vgpu_mmio *mmio);
+/* size is 1, 2, 4 or 8; offset is in the device's region. */
+uint64_t vgpu_mmio_read(struct vgpu_mmio *mmio, uint32_t offset, unsigned int size);
+void vgpu_mmio_write(struct vgpu_mmio *mmio, uint32_t offset, unsigned int size, uint64_t value);
+
+/* ---- vhost-user-gpu server --------------------------------------------------- */
+
+struct vgpu_vhost_user;
+
+struct vgpu_vhost_user_options {
+	struct vgpu_device *device;
+	struct vgpu_mem_map *memory; /* the device's, filled by the front end's tables */
+	bool ask_front_end;	     /* outputs are what the front end says, not what was set */
+	/* One line about the connection, without a newline. May be NULL. */
+	void (*log)(void *opaque, const char *line);
+	void *opaque;
+};
+
+/* Takes over the device's bus and display seams until freed. NULL: no memory. */
+struct vgpu_vhost_user *vgpu_vhost_user_new(const struct vgpu_vhost_user_options *options);
+void vgpu_vhost_user_free(struct vgpu_vhost_user *server);
+/* Binds and listens on a path; a stale socket there is replaced. */
+int vgpu_vhost_user_listen(struct vgpu_vhost_user *server, const char *path,
+			   struct vgpu_error *err);
+/* Serves a connection that is there already; owns fd from now on. */
+int vgpu_vhost_user_attach(struct vgpu_vhost_user *server, int fd, struct vgpu_error *err);
+/*
+ * Waits up to timeout_ms (-1: for ever) for something to do and does it.
+ * extra_fd, if not -1, also ends the wait. Returns 1 if extra_fd is readable,
+ * 0 otherwise, -ECONNRESET when a front end has gone (a listener goes on and
+ * takes the next one), or another negative errno.
+ */
+int vgpu_vhost_user_run(struct vgpu_vhost_user *server, int timeout_ms, int extra_fd);
+bool vgpu_vhost_user_connected(const struct vgpu_vhost_user *server);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The trace file: records, writer, reader. traces/FORMAT.md specifies every
+ * byte; this header is the same in C. Nothing here knows how a device works.
+ */
+#ifndef VGPU_TRACE_H
+#define VGPU_TRACE_H
+
+#include "vgpu.h"
+
+#define VGPU_TRACE_MAJOR 1
+#define VGPU_TRACE_MINOR 0
+
+enum vgpu_trace_type {
+	VGPU_TRACE_START = 1,	 /* the driver has set the device up */
+	VGPU_TRACE_RESET = 2,	 /* all device state is gone */
+	VGPU_TRACE_OUTPUTS = 3,	 /* what GET_DISPLAY_INFO tells from now on */
+	VGPU_TRACE_REGISTER = 4, /* a register access */
+	VGPU_TRACE_REQUEST = 5,	 /* a chain, its bytes, its answer, the memory it read */
+	VGPU_TRACE_FRAME = 6,	 /* what a scanout shows after the request before */
+	VGPU_TRACE_END = 7,	 /* totals; the last record of a trace that was closed */
+};
+
+/* Content hash of a frame, see vgpu_frame_hash(). */
+struct vgpu_frame_hash {
+	uint8_t bytes[16];
+};
+
+struct vgpu_trace_outputs {
+	unsigned int num_scanouts;
+	struct vgpu_output outputs[VGPU_MAX_SCANOUTS];
+};
+
+struct vgpu_trace_register {
+	bool write;
+	uint32_t offset;
+	unsigned int size;
+	uint64_t value;
+};
+
+/* A piece of guest memory: its bytes follow those of the piece before in data. */
+struct vgpu_trace_segment {
+	uint64_t gpa;
+	uint32_t len;
+};
+
+struct vgpu_trace_request {
+	uint64_t number;	   /* counts from 0 over the whole trace; set by the reader */
+	uint64_t begin_ns, end_ns; /* monotonic clock of the recording machine */
+	unsigned int queue;
+	uint16_t head;
+	bool interrupt;
+	int indirect_at; /* as in struct vgpu_request_event */
+	const struct vgpu_chain_desc *descs;
+	unsigned int num_descs;
+	const uint8_t *request;
+	uint32_t request_len;
+	const uint8_t *response;
+	uint32_t used_len; /* bytes of response */
+	const struct vgpu_trace_segment *segments;
+	size_t num_segments;
+	const uint8_t *data; /* of all segments; NULL if the recorder dropped it */
+	uint64_t data_len;
+	uint32_t pitch; /* data is rows of this many bytes; 0: not rows */
+	bool dropped;	/* data was not recorded because the disk could not keep up */
+};
+
+struct vgpu_trace_frame {
+	uint64_t number;  /* counts from 0 over the whole trace; set by the reader */
+	uint64_t request; /* number of the request that flushed it; set by the reader */
+	uint32_t scanout_id;
+	uint32_t width, height;
+	struct vgpu_rect damage; /* in scanout coordinates */
+	struct vgpu_frame_hash hash;
+};
+
+struct vgpu_trace_end {
+	uint64_t requests, frames, dropped; /* dropped: requests without their data */
+	uint64_t violations[VGPU_NUM_VIOLATIONS];
+};
+
+struct vgpu_trace_record {
+	enum vgpu_trace_type type;
+	uint64_t time_ns; /* for a request: begin_ns */
+	union {
+		struct vgpu_start_event start;
+		struct vgpu_trace_outputs outputs;
+		struct vgpu_trace_register reg;
+		struct vgpu_trace_request request;
+		struct vgpu_trace_frame frame;
+		struct vgpu_trace_end end;
+	};
+};
+
+/* ---- writer ---------------------------------------------------------------- */
+
+struct vgpu_trace_writer;
+
+struct vgpu_trace_writer_stats {
+	uint64_t requests, frames;
+	uint64_t raw_bytes;	/* of what was given to the writer */
+	uint64_t written_bytes; /* of the file so far */
+	uint64_t dropped;	/* requests whose data was dropped */
+	int error;		/* 0, or the errno that ended the recording */
+};
+
+struct vgpu_trace_writer_options {
+	const char *metadata;  /* a JSON object, the trace's description; NULL: {} */
+	uint64_t queue_limit;  /* bytes waiting for the writer's thread; 0: 64 MiB */
+	uint64_t window_limit; /* bytes of content that is remembered; 0: 64 MiB */
+};
+
+/*
+ * Creates path.part (an old one is replaced) and starts the thread that writes
+ * it. Returns NULL with a sentence in err.
+ */
+struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
+						 const struct vgpu_trace_writer_options *options,
+						 struct vgpu_error *err);
+/*
+ * Appends a record: copies it and returns; compression and disk are the
+ * thread's business. If too much waits there, the data of a request is dropped
+ * and the request marked; the request itself never is. After the recording
+ * ended by an error this does nothing.
+ */
+void vgpu_trace_writer_put(struct vgpu_trace_writer *writer,
+			   const struct vgpu_trace_record *record);
+struct vgpu_trace_writer_stats vgpu_trace_writer_stats(struct vgpu_trace_writer *writer);
+/*
+ * Writes what waits, the END record, the index, and renames path.part to path.
+ * Frees the writer in any case. On failure returns a negative errno with a
+ * sentence in err, and path.part stays, readable up to its last whole block.
+ */
+int vgpu_trace_writer_close(struct vgpu_trace_writer *writer,
+			    const uint64_t violations[VGPU_NUM_VIOLATIONS], struct vgpu_error *err);
+
+/* ---- reader ------------------------------------------------------------------ */
+
+struct vgpu_trace_reader;
+
+/* "-" reads standard input. Returns NULL with a sentence in err. */
+struct vgpu_trace_reader *vgpu_trace_reader_open(const char *path, struct vgpu_error *err);
+void vgpu_trace_reader_close(struct vgpu_trace_reader *reader);
+/* The JSON object of the trace's description. */
+const char *vgpu_trace_reader_metadata(const struct vgpu_trace_reader *reader);
+/*
+ * The next record, valid until the next call. Returns 1, 0 at the end of a
+ * whole trace, or a negative errno with a sentence that names file, block and
+ * offset: -EBADMSG for damage, -ENODATA for a trace that ends too early (all
+ * before that was delivered), -ENOMEM, or the error of read().
+ */
+int vgpu_trace_reader_next(struct vgpu_trace_reader *reader, struct vgpu_trace_record *record,
+			   struct vgpu_error *err);
+/* Back to the first record. -ESPIPE on standard input. */
+int vgpu_trace_reader_rewind(struct vgpu_trace_reader *reader, struct vgpu_error *err);
+
+#endif
