@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest's memory as a list of regions, sorted by address. It must not know
+ * what lies in the memory or who mapped it.
+ */
+#include "vgpu.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct region {
+	uint64_t gpa, size;
+	uint8_t *host;
+	void *mapping; /* what to unmap; NULL if the memory is the caller's */
+	size_t mapping_size;
+};
+
+struct vgpu_mem_map {
+	struct region *regions;
+	size_t num_regions;
+};
+
+struct vgpu_mem_map *vgpu_mem_map_new(void)
+{
+	return calloc(1, sizeof(struct vgpu_mem_map));
+}
+
+void vgpu_mem_map_free(struct vgpu_mem_map *map)
+{
+	if (map == NULL)
+		return;
+	vgpu_mem_map_clear(map);
+	free(map);
+}
+
+static int insert(struct vgpu_mem_map *map, const struct region *region)
+{
+	uint64_t last;
+	size_t at = 0;
+
+	if (region->size == 0 || __builtin_add_overflow(region->gpa, region->size - 1, &last))
+		return -EINVAL;
+	while (at < map->num_regions && map->regions[at].gpa < region->gpa)
+		at++;
+	if (at > 0) {
+		const struct region *before = &map->regions[at - 1];
+
+		if (before->gpa + (before->size - 1) >= region->gpa)
+			return -EEXIST;
+	}
+	if (at < map->num_regions && map->regions[at].gpa <= last)
+		return -EEXIST;
+
+	struct region *regions =
+		reallocarray(map->regions, map->num_regions + 1, sizeof(*map->regions));
+	if (regions == NULL)
+		return -ENOMEM;
+	map->regions = regions;
+	memmove(&regions[at + 1], &regions[at], (map->num_regions - at) * sizeof(*regions));
+	regions[at] = *region;
+	map->num_regions++;
+	return 0;
+}
+
+int vgpu_mem_map_add(struct vgpu_mem_map *map, uint64_t gpa, uint64_t size, void *host)
+{
+	return insert(map, &(struct region){.gpa = gpa, .size = size, .host = host});
+}
+
+int vgpu_mem_map_add_fd(struct vgpu_mem_map *map, uint64_t gpa, uint64_t size, int fd,
+			uint64_t offset)
+{
+	struct stat st;
+	uint64_t end;
+
+	if (__builtin_add_overflow(size, offset, &end) || end > SIZE_MAX)
+		return -EINVAL;
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	/* Beyond the end of a file there would be SIGBUS, not memory. */
+	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size < end)
+		return -EINVAL;
+
+	/* From 0, as hugetlbfs wants lengths and offsets in whole huge pages. */
+	void *mapping = mmap(NULL, end, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (mapping == MAP_FAILED)
+		return -errno;
+	int rc = insert(map, &(struct region){.gpa = gpa,
+					      .size = size,
+					      .host = (uint8_t *)mapping + offset,
+					      .mapping = mapping,
+					      .mapping_size = end});
+	if (rc != 0)
+		munmap(mapping, end);
+	return rc;
+}
+
+static void release(struct region *region)
+{
+	if (region->mapping != NULL)
+		munmap(region->mapping, region->mapping_size);
+}
+
+int vgpu_mem_map_remove(struct vgpu_mem_map *map, uint64_t gpa, uint64_t size)
+{
+	for (size_t i = 0; i < map->num_regions; i++) {
+		if (map->regions[i].gpa != gpa || map->regions[i].size != size)
+			continue;
+		release(&map->regions[i]);
+		map->num_regions--;
+		memmove(&map->regions[i], &map->regions[i + 1],
+			(map->num_regions - i) * sizeof(*map->regions));
+		return 0;
+	}
+	return -ENOENT;
+}
+
+void vgpu_mem_map_clear(struct vgpu_mem_map *map)
+{
+	for (size_t i = 0; i < map->num_regions; i++)
+		release(&map->regions[i]);
+	free(map->regions);
+	map->regions = NULL;
+	map->num_regions = 0;
+}
+
+static void *translate(void *opaque, uint64_t gpa, uint64_t *len)
+{
+	const struct vgpu_mem_map *map = opaque;
+
+	for (size_t i = 0; i < map->num_regions; i++) {
+		const struct region *region = &map->regions[i];
+
+		if (gpa < region->gpa || gpa - region->gpa >= region->size)
+			continue;
+		uint64_t left = region->size - (gpa - region->gpa);
+		if (*len > left)
+			*len = left;
+		return region->host + (gpa - region->gpa);
+	}
+	return NULL;
+}
+
+struct vgpu_memory vgpu_mem_map_memory(struct vgpu_mem_map *map)
+{
+	return (struct vgpu_memory){.translate = translate, .opaque = map};
+}

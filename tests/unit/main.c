@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs the suites, or those that the arguments name. Exit status 0: all passed. */
+#include "unit.h"
+
+#include <CUnit/Basic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+extern const struct unit_suite mem_map_suite;
+
+static const struct unit_suite *const suites[] = {
+	&mem_map_suite,
+};
+
+static bool wanted(const char *name, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], name) == 0)
+			return true;
+	return argc < 2;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int added = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (CU_initialize_registry() != CUE_SUCCESS)
+		return 2;
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+		if (!wanted(suites[i]->name, argc, argv))
+			continue;
+		CU_pSuite suite = CU_add_suite(suites[i]->name, NULL, NULL);
+		if (suite == NULL)
+			return 2;
+		for (const struct unit_test *test = suites[i]->tests; test->name != NULL; test++) {
+			if (CU_add_test(suite, test->name, test->run) == NULL)
+				return 2;
+			added++;
+		}
+	}
+	if (added == 0) {
+		fprintf(stderr, "unit-tests: no suite of that name; there are:");
+		for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
+			fprintf(stderr, " %s", suites[i]->name);
+		fprintf(stderr, "\n");
+		return 2;
+	}
+	CU_basic_set_mode(CU_BRM_NORMAL);
+	CU_basic_run_tests();
+	unsigned int failed = CU_get_number_of_tests_failed() + CU_get_number_of_suites_failed();
+	CU_cleanup_registry();
+	return failed != 0;
+}
