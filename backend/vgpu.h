@@ -266,7 +266,12 @@ int vgpu_device_set_queue(struct vgpu_device *device, unsigned int queue,
 uint16_t vgpu_device_queue_index(const struct vgpu_device *device, unsigned int queue);
 /* Guest memory has moved in this process: looks the rings up again. */
 void vgpu_device_memory_changed(struct vgpu_device *device);
-/* Executes what is available on a queue. Returns the number of chains used. */
+#define VGPU_NOTIFY_MAX 256
+/*
+ * Executes what is available on a queue. Returns the number of chains used; if
+ * that is VGPU_NOTIFY_MAX there may be more, and the bus calls again when it
+ * has looked after its other business.
+ */
 unsigned int vgpu_device_notify(struct vgpu_device *device, unsigned int queue);
 /* A chain was malformed: the device waits for a reset (VG-STA-008). */
 bool vgpu_device_needs_reset(const struct vgpu_device *device);
@@ -303,6 +308,9 @@ int vgpu_device_read_scanout(const struct vgpu_device *device, uint32_t scanout_
 const uint64_t *vgpu_device_violations(const struct vgpu_device *device);
 /* Counts a violation that a bus saw. */
 void vgpu_device_count(struct vgpu_device *device, enum vgpu_violation violation);
+/* Tells the observer of a register access that a bus saw. */
+void vgpu_device_tell_register(struct vgpu_device *device, bool write, uint32_t offset,
+			       unsigned int size, uint64_t value);
 
 /* ---- what commands are called ------------------------------------------- */
 

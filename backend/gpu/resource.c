@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+#include "gpu/resource.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+void vgpu_resources_init(struct vgpu_resources *resources, uint64_t limit)
+{
+	*resources = (struct vgpu_resources){.limit = limit};
+}
+
+static struct vgpu_resource **bucket(struct vgpu_resources *resources, uint32_t id)
+{
+	return &resources->buckets[id % VGPU_RESOURCE_BUCKETS];
+}
+
+struct vgpu_resource *vgpu_resource_find(const struct vgpu_resources *resources, uint32_t id)
+{
+	struct vgpu_resource *resource = resources->buckets[id % VGPU_RESOURCE_BUCKETS];
+
+	while (resource != NULL && resource->id != id)
+		resource = resource->next;
+	return resource;
+}
+
+static int charge(struct vgpu_resources *resources, uint64_t bytes)
+{
+	if (bytes > resources->limit - resources->used)
+		return -ENOMEM;
+	resources->used += bytes;
+	return 0;
+}
+
+/* Pixels and the struct: a guest must not get the latter for nothing either. */
+static uint64_t cost(const struct vgpu_resource *resource)
+{
+	return sizeof(*resource) + (uint64_t)resource->stride * resource->height;
+}
+
+int vgpu_resource_create(struct vgpu_resources *resources, uint32_t id,
+			 const struct vgpu_format *format, uint32_t width, uint32_t height)
+{
+	uint64_t stride = (uint64_t)width * VGPU_BYTES_PER_PIXEL;
+	uint64_t bytes;
+
+	if (width == 0 || height == 0)
+		return -EINVAL;
+	/* pixman's strides are int (VG-RES-010). */
+	if (stride > INT_MAX || __builtin_mul_overflow(stride, (uint64_t)height, &bytes) ||
+	    bytes > resources->limit)
+		return -ENOMEM;
+
+	struct vgpu_resource *resource = calloc(1, sizeof(*resource));
+	if (resource == NULL)
+		return -ENOMEM;
+	resource->id = id;
+	resource->width = width;
+	resource->height = height;
+	resource->format = format;
+	resource->stride = stride;
+	if (charge(resources, cost(resource)) != 0) {
+		free(resource);
+		return -ENOMEM;
+	}
+	resource->pixels = calloc(height, stride);
+	if (resource->pixels == NULL) {
+		resources->used -= cost(resource);
+		free(resource);
+		return -ENOMEM;
+	}
+	struct vgpu_resource **head = bucket(resources, id);
+	resource->next = *head;
+	*head = resource;
+	return 0;
+}
+
+void vgpu_resource_destroy(struct vgpu_resources *resources, struct vgpu_resource *resource)
+{
+	struct vgpu_resource **link = bucket(resources, resource->id);
+
+	while (*link != resource)
+		link = &(*link)->next;
+	*link = resource->next;
+	vgpu_resource_detach(resources, resource);
+	resources->used -= cost(resource);
+	free(resource->pixels);
+	free(resource);
+}
+
+void vgpu_resources_clear(struct vgpu_resources *resources)
+{
+	for (size_t i = 0; i < VGPU_RESOURCE_BUCKETS; i++)
+		while (resources->buckets[i] != NULL)
+			vgpu_resource_destroy(resources, resources->buckets[i]);
+}
+
+static bool in_guest_memory(const struct vgpu_memory *memory, uint64_t gpa, uint64_t len)
+{
+	uint64_t end;
+
+	if (len == 0 || __builtin_add_overflow(gpa, len, &end))
+		return false;
+	while (gpa < end) {
+		uint64_t piece = end - gpa;
+
+		if (memory->translate(memory->opaque, gpa, &piece) == NULL)
+			return false;
+		gpa += piece;
+	}
+	return true;
+}
+
+int vgpu_resource_attach(struct vgpu_resources *resources, struct vgpu_resource *resource,
+			 const struct vgpu_memory *memory, struct vgpu_backing_entry *entries,
+			 size_t num_entries)
+{
+	uint64_t len = 0;
+	int rc = charge(resources, num_entries * sizeof(*entries));
+
+	if (rc != 0)
+		goto refuse;
+	for (size_t i = 0; i < num_entries; i++) {
+		if (!in_guest_memory(memory, entries[i].gpa, entries[i].len)) {
+			resources->used -= num_entries * sizeof(*entries);
+			rc = -EFAULT;
+			goto refuse;
+		}
+		len += entries[i].len;
+	}
+	resource->backing = entries;
+	resource->num_backing = num_entries;
+	resource->backing_len = len;
+	return 0;
+refuse:
+	free(entries);
+	return rc;
+}
+
+void vgpu_resource_detach(struct vgpu_resources *resources, struct vgpu_resource *resource)
+{
+	resources->used -= resource->num_backing * sizeof(*resource->backing);
+	free(resource->backing);
+	resource->backing = NULL;
+	resource->num_backing = 0;
+	resource->backing_len = 0;
+}
+
+/* A place in the backing that only moves forward. */
+struct cursor {
+	size_t entry;
+	uint64_t start; /* offset of the entry's first byte in the backing */
+};
+
+static int note_read(struct vgpu_reads *reads, uint64_t gpa, uint32_t len, const void *data)
+{
+	if (!reads->wanted)
+		return 0;
+	if (reads->num == reads->capacity) {
+		size_t capacity = reads->capacity != 0 ? reads->capacity * 2 : 1024;
+		struct vgpu_guest_read *list = reallocarray(reads->list, capacity, sizeof(*list));
+
+		if (list == NULL)
+			return -ENOMEM;
+		reads->list = list;
+		reads->capacity = capacity;
+	}
+	reads->list[reads->num++] = (struct vgpu_guest_read){.gpa = gpa, .len = len, .data = data};
+	return 0;
+}
+
+static int copy_entry(const struct vgpu_memory *memory, uint64_t gpa, uint8_t *to, uint32_t len,
+		      struct vgpu_reads *reads)
+{
+	uint32_t done = 0;
+
+	while (done < len) {
+		uint64_t piece = len - done;
+		const void *host = memory->translate(memory->opaque, gpa + done, &piece);
+
+		if (host == NULL)
+			return -EFAULT;
+		memcpy(to + done, host, piece);
+		done += (uint32_t)piece;
+	}
+	return note_read(reads, gpa, len, to);
+}
+
+/* len bytes of the backing from offset, or as many as there are. */
+static int gather(const struct vgpu_resource *resource, const struct vgpu_memory *memory,
+		  struct cursor *at, uint64_t offset, uint8_t *to, uint64_t len,
+		  struct vgpu_reads *reads)
+{
+	while (len > 0 && at->entry < resource->num_backing) {
+		const struct vgpu_backing_entry *entry = &resource->backing[at->entry];
+
+		if (offset - at->start >= entry->len) {
+			at->start += entry->len;
+			at->entry++;
+			continue;
+		}
+		uint32_t skip = (uint32_t)(offset - at->start);
+		uint32_t piece = entry->len - skip < len ? entry->len - skip : (uint32_t)len;
+		int rc = copy_entry(memory, entry->gpa + skip, to, piece, reads);
+		if (rc != 0)
+			return rc;
+		to += piece;
+		offset += piece;
+		len -= piece;
+	}
+	return 0;
+}
+
+int vgpu_resource_transfer(struct vgpu_resource *resource, const struct vgpu_memory *memory,
+			   const struct vgpu_rect *rect, uint64_t offset, struct vgpu_reads *reads)
+{
+	uint64_t row = (uint64_t)rect->width * VGPU_BYTES_PER_PIXEL;
+	uint8_t *to = resource->pixels + rect->y * resource->stride +
+		      (size_t)rect->x * VGPU_BYTES_PER_PIXEL;
+	struct cursor at = {0};
+
+	if (rect->width == 0 || rect->height == 0)
+		return 0;
+	if (offset >= resource->backing_len)
+		return -EINVAL;
+	/* Whole rows follow each other on both sides. */
+	if (rect->width == resource->width)
+		return gather(resource, memory, &at, offset, to, row * rect->height, reads);
+	for (uint32_t y = 0; y < rect->height; y++) {
+		/* Cannot overflow: offset and the resource are each below 2^63. */
+		uint64_t from = offset + y * (uint64_t)resource->stride;
+
+		if (from >= resource->backing_len)
+			break;
+		int rc = gather(resource, memory, &at, from, to, row, reads);
+		if (rc != 0)
+			return rc;
+		to += resource->stride;
+	}
+	return 0;
+}
+
+bool vgpu_rect_within(const struct vgpu_rect *rect, uint32_t width, uint32_t height)
+{
+	return rect->x <= width && rect->width <= width - rect->x && rect->y <= height &&
+	       rect->height <= height - rect->y;
+}
+
+bool vgpu_rect_intersect(const struct vgpu_rect *a, const struct vgpu_rect *b,
+			 struct vgpu_rect *result)
+{
+	/* Both lie within 32 bits, so their ends do in 64. */
+	uint64_t left = a->x > b->x ? a->x : b->x;
+	uint64_t top = a->y > b->y ? a->y : b->y;
+	uint64_t a_right = (uint64_t)a->x + a->width, b_right = (uint64_t)b->x + b->width;
+	uint64_t a_bottom = (uint64_t)a->y + a->height, b_bottom = (uint64_t)b->y + b->height;
+	uint64_t right = a_right < b_right ? a_right : b_right;
+	uint64_t bottom = a_bottom < b_bottom ? a_bottom : b_bottom;
+
+	if (left >= right || top >= bottom)
+		return false;
+	*result = (struct vgpu_rect){.x = (uint32_t)left,
+				     .y = (uint32_t)top,
+				     .width = (uint32_t)(right - left),
+				     .height = (uint32_t)(bottom - top)};
+	return true;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Resources: pictures that the guest names by number, the host's copy of their
+ * pixels, and the guest memory behind them. All of them together take no more
+ * than the limit. It must not know commands or scanouts.
+ */
+#ifndef VGPU_RESOURCE_H
+#define VGPU_RESOURCE_H
+
+#include "gpu/format.h"
+
+struct vgpu_backing_entry {
+	uint64_t gpa;
+	uint32_t len;
+};
+
+struct vgpu_resource {
+	uint32_t id, width, height;
+	const struct vgpu_format *format;
+	size_t stride;	 /* bytes from row to row, of pixels and of the backing */
+	uint8_t *pixels; /* zero until the first transfer (VG-RES-014) */
+	struct vgpu_backing_entry *backing; /* NULL: none attached */
+	size_t num_backing;
+	uint64_t backing_len;	    /* bytes in all entries */
+	struct vgpu_resource *next; /* in its bucket */
+};
+
+#define VGPU_RESOURCE_BUCKETS 1024
+
+struct vgpu_resources {
+	uint64_t limit, used; /* bytes */
+	struct vgpu_resource *buckets[VGPU_RESOURCE_BUCKETS];
+};
+
+void vgpu_resources_init(struct vgpu_resources *resources, uint64_t limit);
+/* Destroys all of them; what is left can be used again. */
+void vgpu_resources_clear(struct vgpu_resources *resources);
+
+struct vgpu_resource *vgpu_resource_find(const struct vgpu_resources *resources, uint32_t id);
+/*
+ * The id must be free. -EINVAL for a size of 0, -ENOMEM over the limit or
+ * where no memory is to be had.
+ */
+int vgpu_resource_create(struct vgpu_resources *resources, uint32_t id,
+			 const struct vgpu_format *format, uint32_t width, uint32_t height);
+void vgpu_resource_destroy(struct vgpu_resources *resources, struct vgpu_resource *resource);
+
+/*
+ * Attaches guest memory. The resource must have none. Takes entries over in
+ * any case. -EFAULT: an entry is empty or not all in guest memory; -ENOMEM.
+ */
+int vgpu_resource_attach(struct vgpu_resources *resources, struct vgpu_resource *resource,
+			 const struct vgpu_memory *memory, struct vgpu_backing_entry *entries,
+			 size_t num_entries);
+void vgpu_resource_detach(struct vgpu_resources *resources, struct vgpu_resource *resource);
+
+/* What a transfer read, for an observer. */
+struct vgpu_reads {
+	struct vgpu_guest_read *list;
+	size_t num, capacity;
+	bool wanted; /* nobody listens: do not collect */
+};
+
+/*
+ * Copies a rectangle, which must lie in the resource, from the backing, whose
+ * byte at offset is the rectangle's first (VG-XFR-002). Rows that the backing
+ * does not reach stay as they are (VG-XFR-018). -EINVAL: offset outside the
+ * backing; -EFAULT: the guest's memory has gone meanwhile; -ENOMEM.
+ */
+int vgpu_resource_transfer(struct vgpu_resource *resource, const struct vgpu_memory *memory,
+			   const struct vgpu_rect *rect, uint64_t offset, struct vgpu_reads *reads);
+
+/* Whether rect lies in width x height. */
+bool vgpu_rect_within(const struct vgpu_rect *rect, uint32_t width, uint32_t height);
+/* Cuts a to b; false if nothing is left. */
+bool vgpu_rect_intersect(const struct vgpu_rect *a, const struct vgpu_rect *b,
+			 struct vgpu_rect *result);
+
+#endif
