@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/* Chains cut in every way that is allowed, and in those that are not. */
+#include "guest.h"
+#include "unit.h"
+
+#include <linux/virtio_mmio.h>
+#include <string.h>
+
+extern const struct unit_suite virtqueue_suite;
+
+#define NEXT	 VRING_DESC_F_NEXT
+#define WRITE	 VRING_DESC_F_WRITE
+#define INDIRECT VRING_DESC_F_INDIRECT
+#define REQUEST	 (GUEST_RAM + GUEST_REQUEST)
+#define RESPONSE (GUEST_RAM + GUEST_RESPONSE)
+
+static const struct virtio_gpu_resource_create_2d create = {
+	.hdr = {.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_2D,
+		.flags = VIRTIO_GPU_FLAG_FENCE,
+		.fence_id = 0x1122334455667788ull},
+	.resource_id = 1,
+	.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
+	.width = 16,
+	.height = 16};
+
+static void put_request(struct guest *guest, uint32_t offset)
+{
+	memcpy(guest->ram + GUEST_REQUEST + offset, &create, sizeof(create));
+	memset(guest->ram + GUEST_RESPONSE, 0xaa, 64);
+}
+
+static void expect_created(struct guest *guest, int64_t used)
+{
+	CU_ASSERT_EQUAL(used, 24);
+	CU_ASSERT_EQUAL(guest_response(guest)->type, VIRTIO_GPU_RESP_OK_NODATA);
+	CU_ASSERT_EQUAL(guest_response(guest)->fence_id, create.hdr.fence_id);
+	CU_ASSERT_EQUAL(guest->ram[GUEST_RESPONSE + 24], 0xaa);
+	CU_ASSERT_FALSE(vgpu_device_needs_reset(guest->device));
+}
+
+static void expect_broken(struct guest *guest, int64_t used, enum vgpu_violation violation)
+{
+	CU_ASSERT_EQUAL(used, -1);
+	CU_ASSERT_TRUE(vgpu_device_needs_reset(guest->device));
+	CU_ASSERT_EQUAL(vgpu_device_violations(guest->device)[violation], 1);
+	CU_ASSERT_EQUAL(guest_read(guest, VIRTIO_MMIO_STATUS), 0x4f);
+	CU_ASSERT_EQUAL(guest_read(guest, VIRTIO_MMIO_INTERRUPT_STATUS) & 2, 2);
+	/* VG-STA-010 */
+	guest_init_device(guest, GUEST_FEATURES);
+	CU_ASSERT_EQUAL(guest_create(guest, 9, 1, 16, 16), VIRTIO_GPU_RESP_OK_NODATA);
+}
+
+static void pieces_of_any_size(void)
+{
+	struct guest guest;
+
+	guest_start(&guest);
+	put_request(&guest, 0);
+	/* 24+16, answered in 10+14 (VG-FRM-001, VG-FRM-002) */
+	guest_set_desc(&guest, 0, 0, REQUEST, 24, NEXT, 1);
+	guest_set_desc(&guest, 0, 1, REQUEST + 24, 16, NEXT, 2);
+	guest_set_desc(&guest, 0, 2, RESPONSE, 10, NEXT | WRITE, 3);
+	guest_set_desc(&guest, 0, 3, RESPONSE + 10, 14, WRITE, 0);
+	expect_created(&guest, guest_offer(&guest, 0, 0));
+
+	/* one byte each, through an indirect table, with an empty one among them */
+	guest_unref(&guest, 1);
+	put_request(&guest, 0);
+	struct vring_desc *table = (void *)(guest.ram + GUEST_REQUEST + 0x1000);
+	for (unsigned int i = 0; i < 65; i++) {
+		bool request = i < 40;
+
+		table[i] = (struct vring_desc){.addr = request ? REQUEST + i
+							       : RESPONSE + (i > 40 ? i - 41 : 0),
+					       .len = i == 40 ? 0 : 1,
+					       .flags = (request ? 0 : WRITE) | (i < 64 ? NEXT : 0),
+					       .next = (uint16_t)(i + 1)};
+	}
+	guest_set_desc(&guest, 0, 5, REQUEST + 0x1000, 65 * 16, INDIRECT, 0);
+	expect_created(&guest, guest_offer(&guest, 0, 5));
+	guest_stop(&guest);
+}
+
+static void request_and_table_across_a_seam(void)
+{
+	struct guest guest;
+	uint32_t seam = 0x1800;
+
+	guest_start(&guest);
+	put_request(&guest, seam - 20);
+	guest_set_desc(&guest, 0, 0, REQUEST + seam - 20, 40, NEXT, 1);
+	guest_set_desc(&guest, 0, 1, RESPONSE, 24, WRITE, 0);
+	expect_created(&guest, guest_offer(&guest, 0, 0));
+
+	guest_unref(&guest, 1);
+	put_request(&guest, 0);
+	/* VG-IND-010, VG-IND-011: odd address, over the seam */
+	struct vring_desc table[2] = {{.addr = REQUEST, .len = 40, .flags = NEXT, .next = 1},
+				      {.addr = RESPONSE, .len = 24, .flags = WRITE}};
+	memcpy(guest.ram + GUEST_REQUEST + seam - 17, table, sizeof(table));
+	guest_set_desc(&guest, 0, 0, REQUEST + seam - 17, sizeof(table), INDIRECT, 0);
+	expect_created(&guest, guest_offer(&guest, 0, 0));
+	guest_stop(&guest);
+}
+
+static void direct_descriptors_before_an_indirect_tail(void)
+{
+	struct guest guest;
+
+	guest_start(&guest);
+	put_request(&guest, 0);
+	struct vring_desc *table = (void *)(guest.ram + GUEST_REQUEST + 0x1000);
+	table[0] = (struct vring_desc){.addr = REQUEST + 24, .len = 16, .flags = NEXT, .next = 1};
+	table[1] = (struct vring_desc){.addr = RESPONSE, .len = 24, .flags = WRITE};
+	guest_set_desc(&guest, 0, 0, REQUEST, 24, NEXT, 1);
+	/* WRITE here is ignored (VG-IND-002), and the rest is VG-IND-003 */
+	guest_set_desc(&guest, 0, 1, REQUEST + 0x1000, 32, INDIRECT | WRITE, 0);
+	expect_created(&guest, guest_offer(&guest, 0, 0));
+	guest_stop(&guest);
+}
+
+static void indirect_without_the_feature_works_and_is_counted(void)
+{
+	struct guest guest;
+
+	guest_start_with(&guest, 1, 1ull << 32, 0);
+	put_request(&guest, 0);
+	struct vring_desc *table = (void *)(guest.ram + GUEST_REQUEST + 0x1000);
+	table[0] = (struct vring_desc){.addr = REQUEST, .len = 40, .flags = NEXT, .next = 1};
+	table[1] = (struct vring_desc){.addr = RESPONSE, .len = 24, .flags = WRITE};
+	guest_set_desc(&guest, 0, 0, REQUEST + 0x1000, 32, INDIRECT | NEXT, 7);
+	expect_created(&guest, guest_offer(&guest, 0, 0));
+	CU_ASSERT_EQUAL(vgpu_device_violations(guest.device)[VGPU_VIOLATION_INDIRECT_UNAGREED], 1);
+	guest_stop(&guest);
+}
+
+static void broken_chains(void)
+{
+	struct guest guest;
+
+	guest_start(&guest);
+	put_request(&guest, 0);
+	/* a loop (VG-SPL-009) */
+	guest_set_desc(&guest, 0, 0, REQUEST, 24, NEXT, 1);
+	guest_set_desc(&guest, 0, 1, REQUEST, 24, NEXT, 0);
+	expect_broken(&guest, guest_offer(&guest, 0, 0), VGPU_VIOLATION_BAD_CHAIN);
+	guest_stop(&guest);
+
+	guest_start(&guest);
+	/* next out of range (VG-SPL-008) */
+	guest_set_desc(&guest, 0, 0, REQUEST, 24, NEXT, GUEST_QUEUE_SIZE);
+	expect_broken(&guest, guest_offer(&guest, 0, 0), VGPU_VIOLATION_BAD_CHAIN);
+	guest_stop(&guest);
+
+	guest_start(&guest);
+	/* readable after writable (VG-FRM-011) */
+	guest_set_desc(&guest, 0, 0, RESPONSE, 24, NEXT | WRITE, 1);
+	guest_set_desc(&guest, 0, 1, REQUEST, 40, 0, 0);
+	expect_broken(&guest, guest_offer(&guest, 0, 0), VGPU_VIOLATION_CHAIN_ORDER);
+	guest_stop(&guest);
+}
+
+static void broken_tables(void)
+{
+	static const uint32_t lengths[] = {0, 31, 0xfffffff0u, 65537u * 16};
+	struct guest guest;
+
+	for (unsigned int i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		guest_start(&guest);
+		guest_set_desc(&guest, 0, 0, REQUEST, lengths[i], INDIRECT, 0);
+		expect_broken(&guest, guest_offer(&guest, 0, 0), VGPU_VIOLATION_BAD_CHAIN);
+		guest_stop(&guest);
+	}
+	guest_start(&guest);
+	struct vring_desc *table = (void *)(guest.ram + GUEST_REQUEST);
+	/* a table in a table (VG-IND-005) */
+	table[0] = (struct vring_desc){.addr = REQUEST, .len = 16, .flags = INDIRECT};
+	guest_set_desc(&guest, 0, 0, REQUEST, 16, INDIRECT, 0);
+	expect_broken(&guest, guest_offer(&guest, 0, 0), VGPU_VIOLATION_BAD_CHAIN);
+	guest_stop(&guest);
+
+	guest_start(&guest);
+	table = (void *)(guest.ram + GUEST_REQUEST);
+	/* a loop in the table (VG-IND-009) */
+	table[0] = (struct vring_desc){.addr = REQUEST, .len = 1, .flags = NEXT, .next = 0};
+	guest_set_desc(&guest, 0, 0, REQUEST, 16, INDIRECT, 0);
+	expect_broken(&guest, guest_offer(&guest, 0, 0), VGPU_VIOLATION_BAD_CHAIN);
+	guest_stop(&guest);
+
+	guest_start(&guest);
+	guest_set_desc(&guest, 0, 0, 0xfffffffffffffff0ull, 32, INDIRECT, 0);
+	expect_broken(&guest, guest_offer(&guest, 0, 0), VGPU_VIOLATION_BAD_ADDRESS);
+	guest_stop(&guest);
+}
+
+static void broken_available_ring(void)
+{
+	struct guest guest;
+
+	guest_start(&guest);
+	expect_broken(&guest, guest_offer(&guest, 0, 500), VGPU_VIOLATION_BAD_AVAIL);
+	guest_stop(&guest);
+
+	guest_start(&guest);
+	guest.avail[0]->idx += 100; /* VG-SPL-010 */
+	expect_broken(&guest, guest_offer(&guest, 0, 0), VGPU_VIOLATION_BAD_AVAIL);
+	guest_stop(&guest);
+
+	guest_start(&guest);
+	guest.avail[0]->idx -= 2; /* VG-SPL-011 */
+	expect_broken(&guest, guest_offer(&guest, 0, 0), VGPU_VIOLATION_BAD_AVAIL);
+	guest_stop(&guest);
+}
+
+static void memory_that_is_not_there(void)
+{
+	static const uint64_t addresses[] = {0, 0xfffffffffff00000ull, UINT64_MAX,
+					     GUEST_RAM + GUEST_RAM_SIZE};
+	struct guest guest;
+
+	guest_start(&guest);
+	for (unsigned int i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		/* VG-FRM-015 */
+		guest_set_desc(&guest, 0, 0, addresses[i], 40, NEXT, 1);
+		guest_set_desc(&guest, 0, 1, RESPONSE, 24, WRITE, 0);
+		CU_ASSERT_EQUAL(guest_offer(&guest, 0, 0), 24);
+		CU_ASSERT_EQUAL(guest_response(&guest)->type, VIRTIO_GPU_RESP_ERR_UNSPEC);
+		/* VG-FRM-016: what cannot be written is not reported as written */
+		put_request(&guest, 0);
+		guest_set_desc(&guest, 0, 0, REQUEST, 40, NEXT, 1);
+		guest_set_desc(&guest, 0, 1, addresses[i], 24, WRITE, 0);
+		CU_ASSERT_EQUAL(guest_offer(&guest, 0, 0), 0);
+		CU_ASSERT_EQUAL(guest_unref(&guest, 1), VIRTIO_GPU_RESP_OK_NODATA);
+	}
+	/* length up to the end of the address space (VG-FRM-018) */
+	put_request(&guest, 0);
+	guest_set_desc(&guest, 0, 0, REQUEST, UINT32_MAX, NEXT, 1);
+	guest_set_desc(&guest, 0, 1, RESPONSE, UINT32_MAX, WRITE, 0);
+	expect_created(&guest, guest_offer(&guest, 0, 0));
+	guest_stop(&guest);
+}
+
+static void interrupts_as_the_driver_wishes(void)
+{
+	struct guest guest;
+
+	guest_start(&guest);
+	put_request(&guest, 0);
+	guest.avail[0]->flags = VRING_AVAIL_F_NO_INTERRUPT;
+	guest_create(&guest, 1, 1, 16, 16);
+	CU_ASSERT_EQUAL(guest.interrupts, 0); /* VG-SPL-015 */
+	guest.avail[0]->flags = 0;
+	guest_create(&guest, 2, 1, 16, 16);
+	CU_ASSERT_EQUAL(guest.interrupts, 1);
+	CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_INTERRUPT_STATUS), 1);
+	guest_write(&guest, VIRTIO_MMIO_INTERRUPT_ACK, 1);
+	CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
+	guest_stop(&guest);
+}
+
+static void event_index(void)
+{
+	struct guest guest;
+
+	guest_start_with(&guest, 1, GUEST_FEATURES | 1ull << VIRTIO_RING_F_EVENT_IDX, 0);
+	uint16_t *used_event = &guest.avail[0]->ring[GUEST_QUEUE_SIZE];
+	const uint16_t *avail_event = (const void *)&guest.used[0]->ring[GUEST_QUEUE_SIZE];
+
+	guest.avail[0]->flags = VRING_AVAIL_F_NO_INTERRUPT; /* ignored (VG-EVI-003) */
+	*used_event = 0;
+	guest_create(&guest, 1, 1, 16, 16);
+	CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_INTERRUPT_STATUS), 1);
+	guest_write(&guest, VIRTIO_MMIO_INTERRUPT_ACK, 1);
+	CU_ASSERT_EQUAL(*avail_event, 1); /* VG-EVI-005 */
+	*used_event = 0;		  /* already passed (VG-EVI-002) */
+	guest_create(&guest, 2, 1, 16, 16);
+	CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
+	*used_event = 2; /* the next (VG-EVI-001) */
+	guest_create(&guest, 3, 1, 16, 16);
+	CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_INTERRUPT_STATUS), 1);
+	CU_ASSERT_EQUAL(guest.used[0]->flags, 0); /* VG-EVI-004 */
+	guest_stop(&guest);
+}
+
+static void indices_wrap_at_65536(void)
+{
+	static const struct virtio_gpu_ctrl_hdr nonsense = {.type = 0xdead};
+	struct guest guest;
+	bool all = true;
+
+	guest_start(&guest);
+	for (unsigned int i = 0; i < 70000; i++)
+		all = all && guest_send(&guest, 0, &nonsense, sizeof(nonsense), 24) == 24;
+	CU_ASSERT_TRUE(all);
+	CU_ASSERT_EQUAL(guest.used[0]->idx, (uint16_t)70000);
+	guest_stop(&guest);
+}
+
+static void batch_of_requests_is_answered_in_order(void)
+{
+	struct guest guest;
+
+	guest_start(&guest);
+	put_request(&guest, 0);
+	for (uint16_t i = 0; i < 6; i++) {
+		guest_set_desc(&guest, 0, 2 * i, REQUEST, 40, NEXT, 2 * i + 1);
+		guest_set_desc(&guest, 0, 2 * i + 1, RESPONSE + 64u * i, 24, WRITE, 0);
+		guest.avail[0]->ring[i] = 2 * i;
+	}
+	guest.avail[0]->idx = 6;
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	CU_ASSERT_EQUAL(guest.used[0]->idx, 6);
+	for (unsigned int i = 0; i < 6; i++)
+		CU_ASSERT_EQUAL(guest.used[0]->ring[i].id, 2 * i);
+	guest_stop(&guest);
+}
+
+static const struct unit_test tests[] = {
+	{"VG-FRM-001 chains in pieces of any size", pieces_of_any_size},
+	{"VG-FRM-017 request and table across a seam of memory", request_and_table_across_a_seam},
+	{"VG-IND-003 direct descriptors before an indirect tail",
+	 direct_descriptors_before_an_indirect_tail},
+	{"VG-IND-007 a table without the feature works and is counted",
+	 indirect_without_the_feature_works_and_is_counted},
+	{"VG-SPL-009 broken chains need a reset", broken_chains},
+	{"VG-IND-004 broken tables need a reset", broken_tables},
+	{"VG-SPL-007 a broken available ring needs a reset", broken_available_ring},
+	{"VG-FRM-015 memory that is not there", memory_that_is_not_there},
+	{"VG-SPL-014 interrupts as the driver wishes", interrupts_as_the_driver_wishes},
+	{"VG-EVI-001 event index", event_index},
+	{"VG-SPL-005 indices wrap at 65536", indices_wrap_at_65536},
+	{"VG-FRM-019 a batch is answered in order", batch_of_requests_is_answered_in_order},
+	{NULL, NULL},
+};
+
+const struct unit_suite virtqueue_suite = {"virtqueue", tests};
