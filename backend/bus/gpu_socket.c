@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/virtio_gpu.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -88,9 +89,15 @@ struct vgpu_gpu_socket {
 	struct pending pending[VGPU_MAX_SCANOUTS];
 	size_t out_len, out_done;
 	size_t in_len;
-	uint8_t out[OUT_SIZE] __attribute__((aligned(8)));
-	uint8_t in[IN_SIZE] __attribute__((aligned(8)));
+	/* Payloads follow a header of 12 bytes; so they are aligned. */
+	uint32_t align_out __attribute__((aligned(8)));
+	uint8_t out[OUT_SIZE];
+	uint32_t align_in __attribute__((aligned(8)));
+	uint8_t in[IN_SIZE];
 };
+
+_Static_assert((offsetof(struct vgpu_gpu_socket, out) + sizeof(struct header)) % 8 == 0, "aligned");
+_Static_assert((offsetof(struct vgpu_gpu_socket, in) + sizeof(struct header)) % 8 == 0, "aligned");
 
 static void say(struct vgpu_gpu_socket *gpu, const char *line)
 {

@@ -39,10 +39,16 @@ struct ring {
 	bool more;    /* look at it again without a kick */
 };
 
+/* On the wire the payload follows the header's 12 bytes; here it is aligned too. */
 struct message {
+	uint32_t align;
 	struct vhost_user_header header;
 	union vhost_user_payload payload;
 };
+
+_Static_assert(offsetof(struct message, payload) ==
+		       offsetof(struct message, header) + sizeof(struct vhost_user_header),
+	       "no padding between them");
 
 struct vgpu_vhost_user {
 	struct vgpu_device *device;
@@ -63,10 +69,7 @@ struct vgpu_vhost_user {
 
 	/* The message that is being received. */
 	size_t in_len;
-	union {
-		struct message in;
-		uint8_t in_bytes[sizeof(struct message)];
-	};
+	struct message in;
 	int fds[VHOST_USER_MAX_REGIONS];
 	unsigned int num_fds;
 };
@@ -225,7 +228,7 @@ static int reply(struct vgpu_vhost_user *server, const void *payload, uint32_t s
 	memcpy(&out.payload, payload, size);
 	server->replied = true;
 	/* A front end that reads its replies leaves room for hundreds of them. */
-	if (send(server->fd, &out, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len)
+	if (send(server->fd, &out.header, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len)
 		return -EPIPE;
 	return 0;
 }
@@ -531,7 +534,8 @@ static ssize_t receive(struct vgpu_vhost_user *server, size_t len)
 		char bytes[CMSG_SPACE(sizeof(int) * VHOST_USER_MAX_REGIONS)];
 		struct cmsghdr align;
 	} control;
-	struct iovec iov = {.iov_base = server->in_bytes + server->in_len, .iov_len = len};
+	struct iovec iov = {.iov_base = (uint8_t *)&server->in.header + server->in_len,
+			    .iov_len = len};
 	struct msghdr msg = {.msg_iov = &iov,
 			     .msg_iovlen = 1,
 			     .msg_control = control.bytes,
