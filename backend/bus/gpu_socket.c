@@ -291,6 +291,12 @@ static bool make_update(struct vgpu_gpu_socket *gpu, uint32_t id)
 	return true;
 }
 
+/* Nothing is shown before both ends know what the other can do. */
+static bool is_new(const struct vgpu_gpu_socket *gpu)
+{
+	return gpu->awaited == MSG_GET_PROTOCOL_FEATURES && !gpu->gave_up;
+}
+
 /* Puts the next message into out. Returns false if there is none. */
 static bool make_message(struct vgpu_gpu_socket *gpu)
 {
@@ -299,6 +305,8 @@ static bool make_message(struct vgpu_gpu_socket *gpu)
 
 	if (make_question(gpu))
 		return true;
+	if (is_new(gpu))
+		return false;
 	/* Nothing before a SCANOUT of its own: an UPDATE without one ends QEMU. */
 	for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++)
 		for (uint32_t id = 0; id < vgpu_device_num_scanouts(gpu->device); id++)
@@ -492,7 +500,7 @@ static bool has_work(const struct vgpu_gpu_socket *gpu)
 	if (gpu->out_done < gpu->out_len || gpu->send_features || gpu->send_features_reply ||
 	    (gpu->send_display_info && gpu->awaited == 0))
 		return true;
-	for (uint32_t id = 0; id < VGPU_MAX_SCANOUTS; id++) {
+	for (uint32_t id = 0; id < VGPU_MAX_SCANOUTS && !is_new(gpu); id++) {
 		const struct pending *pending = &gpu->pending[id];
 
 		if (pending->scanout || pending->damaged || pending->cursor_position)

@@ -11,12 +11,10 @@ extern const struct unit_suite mem_map_suite;
 extern const struct unit_suite virtqueue_suite;
 extern const struct unit_suite device_suite;
 extern const struct unit_suite mmio_suite;
+extern const struct unit_suite vhost_user_suite;
 
 static const struct unit_suite *const suites[] = {
-	&mem_map_suite,
-	&virtqueue_suite,
-	&device_suite,
-	&mmio_suite,
+	&mem_map_suite, &virtqueue_suite, &device_suite, &mmio_suite, &vhost_user_suite,
 };
 
 static bool wanted(const char *name, int argc, char **argv)

@@ -1,0 +1,807 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The vhost-user-gpu server, seen from a front end that speaks as QEMU does:
+ * the messages and their order are those captured from QEMU 7.2 and 10.0.
+ * A real QEMU is what `make live` runs; this one can also break the rules.
+ */
+#include "bus/vhost_user.h"
+#include "unit.h"
+#include "vgpu.h"
+
+#include <errno.h>
+#include <linux/virtio_gpu.h>
+#include <linux/virtio_ring.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+extern const struct unit_suite vhost_user_suite;
+
+#define RAM	 0x40000000ull
+#define RAM_SIZE (8u << 20)
+/* Where the front end has the guest's memory, as far as the server is told. */
+#define USER	   0x7f0000000000ull
+#define QUEUE_SIZE 64
+#define RING(q)	   (0x1000u + (q)*0x4000u)
+#define REQUEST	   0x10000u
+#define RESPONSE   0x20000u
+#define PIXELS	   0x100000u
+
+struct front {
+	struct vgpu_mem_map *map;
+	struct vgpu_device *device;
+	struct vgpu_vhost_user *server;
+	int fd, gpu, ram_fd;
+	int kick[VGPU_NUM_QUEUES], call[VGPU_NUM_QUEUES];
+	uint8_t *ram;
+	uint16_t used_seen;
+	char log[1024];
+};
+
+static void on_log(void *opaque, const char *line)
+{
+	struct front *front = opaque;
+
+	snprintf(front->log, sizeof(front->log), "%s", line);
+}
+
+static void front_start(struct front *front, bool ask)
+{
+	struct vgpu_device_options options = {
+		.num_scanouts = 1,
+		.outputs = {{.rect = {.width = 64, .height = 48}, .enabled = true}}};
+	int pair[2];
+
+	memset(front, 0, sizeof(*front));
+	front->map = vgpu_mem_map_new();
+	options.memory = vgpu_mem_map_memory(front->map);
+	front->device = vgpu_device_new(&options);
+	front->server =
+		vgpu_vhost_user_new(&(struct vgpu_vhost_user_options){.device = front->device,
+								      .memory = front->map,
+								      .ask_front_end = ask,
+								      .log = on_log,
+								      .opaque = front});
+	CU_ASSERT_PTR_NOT_NULL_FATAL(front->server);
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	front->fd = pair[0];
+	CU_ASSERT_EQUAL(vgpu_vhost_user_attach(front->server, pair[1], NULL), 0);
+	front->gpu = -1;
+	front->ram_fd = memfd_create("ram", MFD_CLOEXEC);
+	CU_ASSERT_EQUAL_FATAL(ftruncate(front->ram_fd, RAM_SIZE), 0);
+	front->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, front->ram_fd, 0);
+	CU_ASSERT_PTR_NOT_EQUAL_FATAL(front->ram, MAP_FAILED);
+	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++) {
+		front->kick[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		front->call[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	}
+}
+
+static void front_stop(struct front *front)
+{
+	vgpu_vhost_user_free(front->server);
+	vgpu_device_free(front->device);
+	vgpu_mem_map_free(front->map);
+	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++) {
+		close(front->kick[i]);
+		close(front->call[i]);
+	}
+	munmap(front->ram, RAM_SIZE);
+	close(front->ram_fd);
+	close(front->fd);
+	if (front->gpu >= 0)
+		close(front->gpu);
+}
+
+/* Lets the server do all that it can do now. Returns its last verdict. */
+static int pump(struct front *front)
+{
+	int rc = 0;
+
+	for (int i = 0; i < 64 && rc == 0; i++)
+		rc = vgpu_vhost_user_run(front->server, 0, -1);
+	return rc;
+}
+
+static void say_with_fds(struct front *front, uint32_t request, uint32_t flags, const void *payload,
+			 uint32_t size, const int *fds, unsigned int num_fds)
+{
+	struct vhost_user_header header = {request, flags | VHOST_USER_VERSION, size};
+	struct iovec iov[2] = {{&header, sizeof(header)}, {(void *)(uintptr_t)payload, size}};
+	char control[CMSG_SPACE(sizeof(int) * 16)] = {0};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+
+	if (num_fds != 0) {
+		msg.msg_control = control;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * num_fds);
+		struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * num_fds);
+		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * num_fds);
+	}
+	CU_ASSERT_EQUAL(sendmsg(front->fd, &msg, MSG_NOSIGNAL), (ssize_t)(sizeof(header) + size));
+}
+
+static void say(struct front *front, uint32_t request, const void *payload, uint32_t size)
+{
+	say_with_fds(front, request, 0, payload, size, NULL, 0);
+}
+
+static void say_state(struct front *front, uint32_t request, uint32_t index, uint32_t num)
+{
+	struct vhost_vring_state state = {.index = index, .num = num};
+
+	say(front, request, &state, sizeof(state));
+}
+
+static void say_fd(struct front *front, uint32_t request, uint64_t value, int fd)
+{
+	say_with_fds(front, request, 0, &value, sizeof(value), &fd, 1);
+}
+
+/* The reply to a request of this kind; returns its payload's size or -1. */
+static int hear(struct front *front, uint32_t request, void *payload, size_t room)
+{
+	struct vhost_user_header header;
+
+	pump(front);
+	if (recv(front->fd, &header, sizeof(header), MSG_DONTWAIT) != sizeof(header))
+		return -1;
+	CU_ASSERT_EQUAL(header.request, request);
+	CU_ASSERT_EQUAL(header.flags, VHOST_USER_VERSION | VHOST_USER_REPLY);
+	CU_ASSERT_FATAL(header.size <= room);
+	CU_ASSERT_EQUAL(recv(front->fd, payload, header.size, MSG_DONTWAIT), (ssize_t)header.size);
+	return (int)header.size;
+}
+
+static uint64_t ask_u64(struct front *front, uint32_t request)
+{
+	uint64_t value = 0;
+
+	say(front, request, NULL, 0);
+	CU_ASSERT_EQUAL(hear(front, request, &value, sizeof(value)), 8);
+	return value;
+}
+
+/* Sequence A: what a front end says when it creates the device. */
+static void create(struct front *front)
+{
+	uint64_t features = ask_u64(front, VHOST_USER_GET_FEATURES);
+	uint64_t protocol = ask_u64(front, VHOST_USER_GET_PROTOCOL_FEATURES);
+
+	CU_ASSERT_TRUE((features & 1ull << VHOST_USER_F_PROTOCOL_FEATURES) != 0);
+	CU_ASSERT_TRUE((features & 1ull << 32) != 0);
+	CU_ASSERT_TRUE((protocol & 1ull << VHOST_USER_PROTOCOL_F_CONFIG) != 0);
+	say(front, VHOST_USER_SET_PROTOCOL_FEATURES, &protocol, sizeof(protocol));
+	CU_ASSERT_EQUAL(ask_u64(front, VHOST_USER_GET_QUEUE_NUM), 2);
+	say(front, VHOST_USER_SET_OWNER, NULL, 0);
+}
+
+static void send_memory(struct front *front, uint32_t flags)
+{
+	/* two regions of one file, with a seam where requests lie */
+	struct vhost_user_mem_table table = {
+		.num = 2,
+		.regions = {{.gpa = RAM, .size = REQUEST + 20, .user_addr = USER},
+			    {.gpa = RAM + REQUEST + 20,
+			     .size = RAM_SIZE - REQUEST - 20,
+			     .user_addr = USER + REQUEST + 20,
+			     .mmap_offset = REQUEST + 20}}};
+	int fds[2] = {front->ram_fd, front->ram_fd};
+
+	say_with_fds(front, VHOST_USER_SET_MEM_TABLE, flags, &table, 8 + 2 * 32, fds, 2);
+}
+
+static void open_gpu_socket(struct front *front)
+{
+	int pair[2];
+
+	if (front->gpu >= 0)
+		close(front->gpu);
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	front->gpu = pair[0];
+	say_with_fds(front, VHOST_USER_GPU_SET_SOCKET, 0, NULL, 0, &pair[1], 1);
+	close(pair[1]);
+}
+
+/* Sequence B: the guest's driver says DRIVER_OK, or the guest goes on. */
+static void start_rings(struct front *front, uint32_t base)
+{
+	uint64_t features = 1ull << 32 | 1ull << 30 | 1ull << 40, ack = 1;
+
+	open_gpu_socket(front);
+	say(front, VHOST_USER_SET_FEATURES, &features, sizeof(features));
+	send_memory(front, VHOST_USER_NEED_REPLY);
+	CU_ASSERT_EQUAL(hear(front, VHOST_USER_SET_MEM_TABLE, &ack, sizeof(ack)), 8);
+	CU_ASSERT_EQUAL(ack, 0);
+	for (unsigned int q = 0; q < VGPU_NUM_QUEUES; q++) {
+		struct vhost_vring_addr addr = {.index = q,
+						.desc_user_addr = USER + RING(q),
+						.avail_user_addr = USER + RING(q) + 0x1000,
+						.used_user_addr = USER + RING(q) + 0x2000};
+
+		if (base == 0)
+			memset(front->ram + RING(q), 0, 0x4000);
+		say_state(front, VHOST_USER_SET_VRING_NUM, q, QUEUE_SIZE);
+		say_state(front, VHOST_USER_SET_VRING_BASE, q, q == 0 ? base : 0);
+		say(front, VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr));
+		say_fd(front, VHOST_USER_SET_VRING_KICK, q, front->kick[q]);
+		say_fd(front, VHOST_USER_SET_VRING_CALL, q, front->call[q]);
+	}
+	for (unsigned int q = 0; q < VGPU_NUM_QUEUES; q++)
+		say_state(front, VHOST_USER_SET_VRING_ENABLE, q, 1);
+	front->used_seen = (uint16_t)base;
+	CU_ASSERT_EQUAL(pump(front), 0);
+}
+
+/* Sequence C: a reset of the guest, or a stop. Returns the base of queue 0. */
+static uint32_t stop_rings(struct front *front)
+{
+	struct vhost_vring_state state[VGPU_NUM_QUEUES];
+
+	close(front->gpu);
+	front->gpu = -1;
+	for (unsigned int q = 0; q < VGPU_NUM_QUEUES; q++)
+		say_state(front, VHOST_USER_SET_VRING_ENABLE, q, 0);
+	for (unsigned int q = 0; q < VGPU_NUM_QUEUES; q++) {
+		say_state(front, VHOST_USER_GET_VRING_BASE, q, 0);
+		CU_ASSERT_EQUAL(hear(front, VHOST_USER_GET_VRING_BASE, &state[q], sizeof(state[q])),
+				sizeof(state[q]));
+	}
+	return state[0].num;
+}
+
+static void kick(struct front *front, unsigned int queue)
+{
+	uint64_t one = 1;
+
+	CU_ASSERT_EQUAL(write(front->kick[queue], &one, sizeof(one)), sizeof(one));
+}
+
+static void offer(struct front *front, const void *request, uint32_t len)
+{
+	struct vring_desc *desc = (void *)(front->ram + RING(0));
+	struct vring_avail *avail = (void *)(front->ram + RING(0) + 0x1000);
+
+	memcpy(front->ram + REQUEST, request, len);
+	memset(front->ram + RESPONSE, 0xaa, 2048);
+	desc[0] = (struct vring_desc){RAM + REQUEST, len, VRING_DESC_F_NEXT, 1};
+	desc[1] = (struct vring_desc){RAM + RESPONSE, 2048, VRING_DESC_F_WRITE, 0};
+	avail->ring[avail->idx % QUEUE_SIZE] = 0;
+	avail->idx++;
+	kick(front, 0);
+}
+
+/* The answer's type, or 0 if there is none yet. */
+static uint32_t answer(struct front *front)
+{
+	const struct vring_used *used = (void *)(front->ram + RING(0) + 0x2000);
+	const struct virtio_gpu_ctrl_hdr *response = (void *)(front->ram + RESPONSE);
+
+	if (used->idx == front->used_seen)
+		return 0;
+	front->used_seen++;
+	return response->type;
+}
+
+static uint32_t command(struct front *front, const void *request, uint32_t len)
+{
+	offer(front, request, len);
+	CU_ASSERT_EQUAL(pump(front), 0);
+	return answer(front);
+}
+
+static uint32_t flush(struct front *front, struct virtio_gpu_rect rect)
+{
+	struct virtio_gpu_resource_flush request = {
+		.hdr.type = VIRTIO_GPU_CMD_RESOURCE_FLUSH, .r = rect, .resource_id = 1};
+
+	return command(front, &request, sizeof(request));
+}
+
+/* Shows a picture of width x height whose pixel n is n. */
+static void show(struct front *front, uint32_t width, uint32_t height)
+{
+	struct virtio_gpu_rect all = {.width = width, .height = height};
+	struct virtio_gpu_resource_create_2d new = {.hdr.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_2D,
+						    .resource_id = 1,
+						    .format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
+						    .width = width,
+						    .height = height};
+	struct {
+		struct virtio_gpu_resource_attach_backing head;
+		struct virtio_gpu_mem_entry entry;
+	} attach = {.head.hdr.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
+		    .head.resource_id = 1,
+		    .head.nr_entries = 1,
+		    .entry = {.addr = RAM + PIXELS, .length = width * height * 4}};
+	struct virtio_gpu_set_scanout scanout = {
+		.hdr.type = VIRTIO_GPU_CMD_SET_SCANOUT, .r = all, .resource_id = 1};
+	struct virtio_gpu_transfer_to_host_2d transfer = {
+		.hdr.type = VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, .r = all, .resource_id = 1};
+	uint32_t *pixels = (void *)(front->ram + PIXELS);
+
+	for (uint32_t i = 0; i < width * height; i++)
+		pixels[i] = i;
+	CU_ASSERT_EQUAL(command(front, &new, sizeof(new)), VIRTIO_GPU_RESP_OK_NODATA);
+	CU_ASSERT_EQUAL(command(front, &attach, sizeof(attach)), VIRTIO_GPU_RESP_OK_NODATA);
+	CU_ASSERT_EQUAL(command(front, &scanout, sizeof(scanout)), VIRTIO_GPU_RESP_OK_NODATA);
+	CU_ASSERT_EQUAL(command(front, &transfer, sizeof(transfer)), VIRTIO_GPU_RESP_OK_NODATA);
+}
+
+struct gpu_message {
+	uint32_t request, flags, size;
+	uint32_t words[5 + (128 << 10) / 4];
+};
+
+/* The server's next message on the display socket; false if there is none. */
+static bool gpu_hear(struct front *front, struct gpu_message *message)
+{
+	size_t done = 0, want = 12;
+
+	for (int i = 0; i < 1000; i++) {
+		ssize_t n = recv(front->gpu, (uint8_t *)message + done, want - done, MSG_DONTWAIT);
+
+		if (n > 0)
+			done += (size_t)n;
+		else
+			pump(front);
+		if (done == 12 && want == 12)
+			want += message->size;
+		CU_ASSERT_FATAL(want <= sizeof(*message));
+		if (done == want)
+			return true;
+		if (n <= 0 && done == 0 && i > 3)
+			return false;
+	}
+	return false;
+}
+
+static void gpu_reply(struct front *front, uint32_t request, const void *payload, uint32_t size)
+{
+	uint32_t header[3] = {request, 4, size};
+
+	CU_ASSERT_EQUAL(send(front->gpu, header, sizeof(header), MSG_NOSIGNAL), sizeof(header));
+	CU_ASSERT_EQUAL(send(front->gpu, payload, size, MSG_NOSIGNAL), (ssize_t)size);
+}
+
+/* What QEMU does first on a new display socket. */
+static void gpu_handshake(struct front *front)
+{
+	struct gpu_message *message = malloc(sizeof(*message));
+	uint64_t features = 3;
+
+	CU_ASSERT_TRUE(gpu_hear(front, message));
+	CU_ASSERT_EQUAL(message->request, 1);
+	gpu_reply(front, 1, &features, sizeof(features));
+	CU_ASSERT_TRUE(gpu_hear(front, message));
+	CU_ASSERT_EQUAL(message->request, 2);
+	CU_ASSERT_EQUAL(message->size, 8);
+	free(message);
+}
+
+static void speaks_as_qemu_expects(void)
+{
+	struct front front;
+	struct vhost_user_config config = {.size = 20};
+
+	front_start(&front, false);
+	create(&front);
+	/* a config longer than we know is filled with zeros */
+	say(&front, VHOST_USER_GET_CONFIG, &config, 12 + 20);
+	CU_ASSERT_EQUAL(hear(&front, VHOST_USER_GET_CONFIG, &config, sizeof(config)), 32);
+	CU_ASSERT_EQUAL(config.bytes[8], 1);
+	CU_ASSERT_EQUAL(config.bytes[16], 0);
+	start_rings(&front, 0);
+	gpu_handshake(&front);
+	show(&front, 64, 48);
+	uint64_t calls = 0;
+	CU_ASSERT_EQUAL(read(front.call[0], &calls, sizeof(calls)), sizeof(calls));
+	CU_ASSERT_EQUAL(calls, 4);
+	front_stop(&front);
+}
+
+static void picture_comes_in_bands(void)
+{
+	struct gpu_message *message = malloc(sizeof(*message));
+	struct front front;
+	uint32_t next_row = 0;
+	bool right = true;
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	gpu_handshake(&front);
+	show(&front, 1024, 600);
+	/* nothing is shown before a flush but the size */
+	CU_ASSERT_TRUE(gpu_hear(&front, message));
+	CU_ASSERT_EQUAL(message->request, 7);
+	CU_ASSERT_EQUAL(message->words[1], 1024);
+	CU_ASSERT_EQUAL(message->words[2], 600);
+	CU_ASSERT_FALSE(gpu_hear(&front, message));
+	/* the first flush after it shows all, however small it is */
+	CU_ASSERT_EQUAL(flush(&front, (struct virtio_gpu_rect){5, 5, 1, 1}),
+			VIRTIO_GPU_RESP_OK_NODATA);
+	while (next_row < 600 && gpu_hear(&front, message)) {
+		CU_ASSERT_EQUAL(message->request, 8);
+		CU_ASSERT_EQUAL(message->words[2], next_row);
+		CU_ASSERT_EQUAL(message->words[3], 1024);
+		CU_ASSERT_EQUAL(message->size, 20 + 4 * 1024 * message->words[4]);
+		for (uint32_t i = 0; i < 1024 * message->words[4]; i++)
+			right = right && (message->words[5 + i] & 0xffffff) == 1024 * next_row + i;
+		next_row += message->words[4];
+	}
+	CU_ASSERT_EQUAL(next_row, 600);
+	CU_ASSERT_TRUE(right);
+	/* later ones are merged into one rectangle while none can be sent */
+	flush(&front, (struct virtio_gpu_rect){10, 20, 4, 4});
+	CU_ASSERT_TRUE(gpu_hear(&front, message));
+	CU_ASSERT_EQUAL(message->words[1], 10);
+	CU_ASSERT_EQUAL(message->words[2], 20);
+	CU_ASSERT_EQUAL(message->words[4], 4);
+	CU_ASSERT_FALSE(gpu_hear(&front, message));
+	front_stop(&front);
+	free(message);
+}
+
+static void guest_is_served_while_nobody_looks(void)
+{
+	struct front front;
+	bool all = true;
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	show(&front, 1024, 768);
+	/* the display socket is never read; its buffer fills; the guest goes on */
+	for (int i = 0; i < 200; i++)
+		all = all && flush(&front, (struct virtio_gpu_rect){0, 0, 1024, 768}) ==
+				     VIRTIO_GPU_RESP_OK_NODATA;
+	CU_ASSERT_TRUE(all);
+	/* and so does the other socket */
+	CU_ASSERT_NOT_EQUAL(ask_u64(&front, VHOST_USER_GET_FEATURES), 0);
+	front_stop(&front);
+}
+
+static void front_end_says_how_large(void)
+{
+	static const struct virtio_gpu_ctrl_hdr request = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+	struct virtio_gpu_resp_display_info info = {
+		.hdr.type = VIRTIO_GPU_RESP_OK_DISPLAY_INFO,
+		.pmodes = {{.r = {.width = 800, .height = 600}, .enabled = 1}}};
+	struct gpu_message *message = malloc(sizeof(*message));
+	struct front front;
+
+	front_start(&front, true);
+	create(&front);
+	start_rings(&front, 0);
+	gpu_handshake(&front);
+	offer(&front, &request, sizeof(request));
+	CU_ASSERT_TRUE(gpu_hear(&front, message));
+	CU_ASSERT_EQUAL(message->request, 3);
+	CU_ASSERT_EQUAL(answer(&front), 0); /* held, without blocking */
+	CU_ASSERT_NOT_EQUAL(ask_u64(&front, VHOST_USER_GET_FEATURES), 0);
+	gpu_reply(&front, 3, &info, sizeof(info));
+	pump(&front);
+	CU_ASSERT_EQUAL(answer(&front), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	const struct virtio_gpu_resp_display_info *told = (void *)(front.ram + RESPONSE);
+	CU_ASSERT_EQUAL(told->pmodes[0].r.width, 800);
+	/* a front end that closes the display while it is asked does not hang the guest */
+	offer(&front, &request, sizeof(request));
+	pump(&front);
+	CU_ASSERT_EQUAL(answer(&front), 0);
+	close(front.gpu);
+	front.gpu = -1;
+	pump(&front);
+	CU_ASSERT_EQUAL(answer(&front), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	front_stop(&front);
+	free(message);
+}
+
+static void silent_front_end_is_not_waited_for_long(void)
+{
+	static const struct virtio_gpu_ctrl_hdr request = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+	struct front front;
+	uint64_t begin = vgpu_now_ns();
+
+	front_start(&front, true);
+	create(&front);
+	start_rings(&front, 0);
+	offer(&front, &request, sizeof(request));
+	while (answer(&front) == 0 && vgpu_now_ns() - begin < 5000000000ull)
+		vgpu_vhost_user_run(front.server, -1, -1);
+	CU_ASSERT_TRUE(vgpu_now_ns() - begin < 3000000000ull);
+	CU_ASSERT_PTR_NOT_NULL(strstr(front.log, "does not answer"));
+	front_stop(&front);
+}
+
+static void stop_and_continue_keeps_everything(void)
+{
+	struct gpu_message *message = malloc(sizeof(*message));
+	struct front front;
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	gpu_handshake(&front);
+	show(&front, 64, 48);
+	uint32_t base = stop_rings(&front);
+	CU_ASSERT_EQUAL(base, 4);
+	start_rings(&front, base);
+	gpu_handshake(&front);
+	/* the new display hears of the picture without being asked */
+	CU_ASSERT_TRUE(gpu_hear(&front, message));
+	CU_ASSERT_EQUAL(message->request, 7);
+	CU_ASSERT_TRUE(gpu_hear(&front, message));
+	CU_ASSERT_EQUAL(message->request, 8);
+	CU_ASSERT_EQUAL(message->words[3], 64);
+	CU_ASSERT_EQUAL(flush(&front, (struct virtio_gpu_rect){0, 0, 64, 48}),
+			VIRTIO_GPU_RESP_OK_NODATA);
+	front_stop(&front);
+	free(message);
+}
+
+static void new_driver_finds_nothing(void)
+{
+	struct front front;
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	show(&front, 64, 48);
+	stop_rings(&front);
+	start_rings(&front, 0);
+	CU_ASSERT_EQUAL(flush(&front, (struct virtio_gpu_rect){0, 0, 64, 48}),
+			VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	show(&front, 64, 48);
+	say(&front, VHOST_USER_RESET_DEVICE, NULL, 0);
+	pump(&front);
+	CU_ASSERT_EQUAL(vgpu_device_scanout(front.device, 0)->resource_id, 0);
+	front_stop(&front);
+}
+
+static void memory_table_may_change(void)
+{
+	struct vhost_user_mem_table none = {.num = 0};
+	struct front front;
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	show(&front, 64, 48);
+	send_memory(&front, 0);
+	pump(&front);
+	CU_ASSERT_EQUAL(flush(&front, (struct virtio_gpu_rect){0, 0, 64, 48}),
+			VIRTIO_GPU_RESP_OK_NODATA);
+	/* all of it gone: nothing is touched any more */
+	say(&front, VHOST_USER_SET_MEM_TABLE, &none, 8);
+	pump(&front);
+	CU_ASSERT_EQUAL(flush(&front, (struct virtio_gpu_rect){0, 0, 64, 48}), 0);
+	front_stop(&front);
+}
+
+static void late_kick_is_not_lost(void)
+{
+	static const struct virtio_gpu_ctrl_hdr request = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+	struct front front;
+	uint64_t count;
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	say_state(&front, VHOST_USER_SET_VRING_ENABLE, 0, 0);
+	pump(&front);
+	offer(&front, &request, sizeof(request));
+	pump(&front);
+	CU_ASSERT_EQUAL(answer(&front), 0);
+	/* the kick was eaten while the queue was off */
+	CU_ASSERT_EQUAL(read(front.kick[0], &count, sizeof(count)), sizeof(count));
+	say_state(&front, VHOST_USER_SET_VRING_ENABLE, 0, 1);
+	pump(&front);
+	CU_ASSERT_EQUAL(answer(&front), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	front_stop(&front);
+}
+
+static void bad_messages_are_refused(void)
+{
+	static const struct {
+		uint32_t request, size;
+		uint64_t value;
+	} bad[] = {
+		{VHOST_USER_SET_VRING_NUM, 8, 2048ull << 32},
+		{VHOST_USER_SET_VRING_NUM, 8, 0},
+		{VHOST_USER_SET_VRING_NUM, 4, 0},
+		{VHOST_USER_SET_VRING_BASE, 8, 99},
+		{VHOST_USER_SET_VRING_KICK, 8, 0xff},
+		{VHOST_USER_SET_VRING_CALL, 8, 2},
+		{VHOST_USER_SET_VRING_ENABLE, 8, 0xffffffff},
+		{VHOST_USER_SET_VRING_ADDR, 8, 0},
+		{VHOST_USER_SET_MEM_TABLE, 8, 9},
+		{VHOST_USER_SET_MEM_TABLE, 8, 1},
+		{VHOST_USER_GPU_SET_SOCKET, 0, 0},
+		{VHOST_USER_GET_CONFIG, 8, 0xffffffffffffffffull},
+		{4711, 8, 0},
+	};
+	struct front front;
+
+	front_start(&front, false);
+	create(&front);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		uint64_t ack = 0;
+
+		say_with_fds(&front, bad[i].request, VHOST_USER_NEED_REPLY, &bad[i].value,
+			     bad[i].size, NULL, 0);
+		CU_ASSERT_EQUAL(hear(&front, bad[i].request, &ack, sizeof(ack)), 8);
+		CU_ASSERT_NOT_EQUAL(ack, 0);
+	}
+	/* more descriptors than there is room for, where none belong */
+	int fds[12];
+	for (int i = 0; i < 12; i++)
+		fds[i] = front.ram_fd;
+	say_with_fds(&front, VHOST_USER_SET_OWNER, 0, NULL, 0, fds, 12);
+	CU_ASSERT_NOT_EQUAL(ask_u64(&front, VHOST_USER_GET_FEATURES), 0);
+	front_stop(&front);
+}
+
+static void rings_outside_memory_are_not_used(void)
+{
+	struct vhost_vring_addr addr = {.desc_user_addr = UINT64_MAX,
+					.avail_user_addr = USER,
+					.used_user_addr = USER + RAM_SIZE - 4};
+	struct front front;
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	stop_rings(&front);
+	for (int i = 0; i < 2; i++) {
+		say(&front, VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr));
+		say_fd(&front, VHOST_USER_SET_VRING_KICK, 0, front.kick[0]);
+		say_state(&front, VHOST_USER_SET_VRING_ENABLE, 0, 1);
+		kick(&front, 0);
+		CU_ASSERT_EQUAL(pump(&front), 0);
+		addr.desc_user_addr = USER; /* now it is the used ring that ends too late */
+	}
+	front_stop(&front);
+}
+
+static void nonsense_ends_the_connection(void)
+{
+	static const uint32_t bad[][3] = {{1, 0, 0}, {1, 1, 100000}, {1, 2, 0}};
+	struct front front;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		front_start(&front, false);
+		create(&front);
+		start_rings(&front, 0);
+		CU_ASSERT_EQUAL(send(front.fd, bad[i], 12, 0), 12);
+		CU_ASSERT_EQUAL(pump(&front), -ECONNRESET);
+		CU_ASSERT_FALSE(vgpu_vhost_user_connected(front.server));
+		front_stop(&front);
+	}
+	/* nonsense on the display socket costs the display only */
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	uint32_t header[3] = {3, 4, 0xfffffff0};
+	CU_ASSERT_EQUAL(send(front.gpu, header, 12, 0), 12);
+	CU_ASSERT_EQUAL(pump(&front), 0);
+	show(&front, 64, 48);
+	front_stop(&front);
+}
+
+static void messages_in_pieces(void)
+{
+	struct vhost_user_header header = {VHOST_USER_GET_FEATURES, 1, 0};
+	struct front front;
+	uint64_t value;
+
+	front_start(&front, false);
+	for (size_t i = 0; i < sizeof(header); i++) {
+		CU_ASSERT_EQUAL(send(front.fd, (uint8_t *)&header + i, 1, 0), 1);
+		pump(&front);
+	}
+	CU_ASSERT_EQUAL(hear(&front, VHOST_USER_GET_FEATURES, &value, sizeof(value)), 8);
+	front_stop(&front);
+}
+
+static void unread_replies_end_the_connection(void)
+{
+	struct vhost_user_header header = {VHOST_USER_GET_FEATURES, 1, 0};
+	struct front front;
+	int rc = 0;
+
+	front_start(&front, false);
+	for (int i = 0; i < 100000 && rc == 0; i++) {
+		if (send(front.fd, &header, sizeof(header), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+			CU_ASSERT_EQUAL(errno, EAGAIN);
+		rc = vgpu_vhost_user_run(front.server, 0, -1);
+	}
+	CU_ASSERT_EQUAL(rc, -ECONNRESET);
+	front_stop(&front);
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void listener_takes_one_front_end_after_another(void)
+{
+	char dir[] = "/tmp/vgpu-test-XXXXXX", path[64], long_path[200];
+	struct vgpu_error err;
+	struct front front;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
+	memset(long_path, 'x', sizeof(long_path) - 1);
+	long_path[sizeof(long_path) - 1] = '\0';
+	for (int round = 0; round < 2; round++) {
+		front_start(&front, false);
+		CU_ASSERT_EQUAL(vgpu_vhost_user_listen(front.server, long_path, &err),
+				-ENAMETOOLONG);
+		CU_ASSERT_EQUAL(vgpu_vhost_user_listen(front.server, dir, &err), -EADDRINUSE);
+		CU_ASSERT_PTR_NOT_NULL(strstr(err.text, dir));
+		/* in the second round there is a stale socket in the way */
+		CU_ASSERT_EQUAL(vgpu_vhost_user_listen(front.server, path, &err), 0);
+		for (int i = 0; i < 2; i++) {
+			close(front.fd);
+			CU_ASSERT_EQUAL(pump(&front), -ECONNRESET);
+			CU_ASSERT_FALSE(vgpu_vhost_user_connected(front.server));
+			front.fd = connect_to(path);
+			CU_ASSERT_FATAL(front.fd >= 0);
+			CU_ASSERT_EQUAL(pump(&front), 0);
+			create(&front);
+			start_rings(&front, 0);
+			show(&front, 64, 48);
+		}
+		front_stop(&front);
+		CU_ASSERT_EQUAL(access(path, F_OK), -1);
+		if (round == 0) {
+			struct sockaddr_un address = {.sun_family = AF_UNIX};
+			int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+			snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+			CU_ASSERT_EQUAL(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+			close(fd);
+		}
+	}
+	rmdir(dir);
+}
+
+static const struct unit_test tests[] = {
+	{"speaks as QEMU expects", speaks_as_qemu_expects},
+	{"the picture comes in bands", picture_comes_in_bands},
+	{"the guest is served while nobody looks", guest_is_served_while_nobody_looks},
+	{"the front end says how large its displays are", front_end_says_how_large},
+	{"a silent front end is not waited for long", silent_front_end_is_not_waited_for_long},
+	{"stop and continue keeps everything", stop_and_continue_keeps_everything},
+	{"a new driver finds nothing", new_driver_finds_nothing},
+	{"VG-BAK-025 the memory table may change", memory_table_may_change},
+	{"a late kick is not lost", late_kick_is_not_lost},
+	{"bad messages are refused", bad_messages_are_refused},
+	{"rings outside memory are not used", rings_outside_memory_are_not_used},
+	{"nonsense ends the connection", nonsense_ends_the_connection},
+	{"messages may come in pieces", messages_in_pieces},
+	{"unread replies end the connection", unread_replies_end_the_connection},
+	{"a listener takes one front end after another",
+	 listener_takes_one_front_end_after_another},
+	{NULL, NULL},
+};
+
+const struct unit_suite vhost_user_suite = {"vhost-user", tests};
