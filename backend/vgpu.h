@@ -323,8 +323,9 @@ const char *vgpu_format_name(uint32_t format);
 
 #define VGPU_EDID_SIZE 256
 /*
- * An EDID 1.4 base block and a CTA-861 or DisplayID extension whose preferred
- * timing is width x height at 60 Hz. The identity carries scanout_id.
+ * An EDID 1.4 base block and a DisplayID extension whose preferred timing is
+ * width x height at 60 Hz. The identity carries scanout_id. A side longer than
+ * 16384 is cut to that; if one is 0, the size is 1024x768.
  */
 void vgpu_edid(uint8_t edid[VGPU_EDID_SIZE], uint32_t scanout_id, uint32_t width, uint32_t height);
 

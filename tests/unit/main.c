@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+extern const struct unit_suite edid_suite;
 extern const struct unit_suite mem_map_suite;
 extern const struct unit_suite virtqueue_suite;
 extern const struct unit_suite device_suite;
@@ -15,6 +16,8 @@ extern const struct unit_suite vhost_user_suite;
 
 static const struct unit_suite *const suites[] = {
 	&mem_map_suite, &virtqueue_suite, &device_suite, &mmio_suite, &vhost_user_suite,
+	&edid_suite,
+	&mem_map_suite,
 };
 
 static bool wanted(const char *name, int argc, char **argv)
