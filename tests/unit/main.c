@@ -7,17 +7,22 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const struct unit_suite edid_suite;
 extern const struct unit_suite mem_map_suite;
 extern const struct unit_suite virtqueue_suite;
 extern const struct unit_suite device_suite;
 extern const struct unit_suite mmio_suite;
+extern const struct unit_suite edid_suite;
 extern const struct unit_suite vhost_user_suite;
 
 static const struct unit_suite *const suites[] = {
-	&mem_map_suite, &virtqueue_suite, &device_suite, &mmio_suite, &vhost_user_suite,
-	&edid_suite,
+	/* clang-format off */
 	&mem_map_suite,
+	&virtqueue_suite,
+	&device_suite,
+	&mmio_suite,
+	&edid_suite,
+	&vhost_user_suite,
+	/* clang-format on */
 };
 
 static bool wanted(const char *name, int argc, char **argv)
