@@ -44,7 +44,9 @@ write_wrapper() {
 
 unpack() {
 	say "fetching QEMU from $VERSION_CODENAME-backports (once; about 25 MB)"
-	rm -rf "$dir" "$dir.new"
+	rm -rf "$dir.new"
+	trap 'rm -rf "$dir.new"' EXIT
+	trap 'exit 130' INT TERM
 	mkdir -p "$dir.new/bin"
 	./fetch-debs.sh -a "$(dpkg --print-architecture)" -b "$dir.new/debs" \
 		qemu-system-arm qemu-system-x86

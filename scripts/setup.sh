@@ -32,7 +32,6 @@ test     edid-decode        checks the EDID that the device makes
 test     qemu-system-arm    replay target qemu; guests
 test     qemu-system-x86    guests
 test     qemu-efi-aarch64   guest edk2
-test     busybox-static     fixes the version of the Linux guests'"'"' user land
 test     cpio               initramfs
 test     kmod               module order in the initramfs
 test     util-linux         flock for the download cache
