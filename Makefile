@@ -104,3 +104,5 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(wildcard $(addsuffix .d,$(basename $(call objects,$(SOURCES)))))
+
+-include tests/guests/guests.mk

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+#
+# Real guests under a real QEMU: recordings anew, and the live test.
+
+GUEST_TOOLS := $(BUILD)/tests/guests/qmp $(BUILD)/tests/guests/imgcmp
+GUESTS := ruxos linux-console linux-modetest edk2
+
+trace_of_ruxos := traces/ruxos_boot.trace
+trace_of_linux-console := traces/linux_console.trace
+trace_of_linux-modetest := traces/linux_modetest.trace
+trace_of_edk2 := traces/edk2_console.trace
+
+.PHONY: setup
+setup:
+	@scripts/setup.sh all
+
+.PHONY: $(addprefix record-,$(GUESTS)) record-all
+$(addprefix record-,$(GUESTS)): record-%: all $(GUEST_TOOLS)
+	RUXOS_BIN='$(RUXOS_BIN)' BUILD=$(BUILD) tests/guests/run.sh -o $(trace_of_$*) $*
+record-all: $(addprefix record-,$(GUESTS))
+
+.PHONY: live
+live: all $(GUEST_TOOLS)
+	@RUXOS_BIN='$(RUXOS_BIN)' BUILD=$(BUILD) tests/guests/live.sh
