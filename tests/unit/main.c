@@ -11,6 +11,7 @@ extern const struct unit_suite mem_map_suite;
 extern const struct unit_suite virtqueue_suite;
 extern const struct unit_suite device_suite;
 extern const struct unit_suite mmio_suite;
+extern const struct unit_suite hostile_suite;
 extern const struct unit_suite edid_suite;
 extern const struct unit_suite vhost_user_suite;
 
@@ -20,6 +21,7 @@ static const struct unit_suite *const suites[] = {
 	&virtqueue_suite,
 	&device_suite,
 	&mmio_suite,
+	&hostile_suite,
 	&edid_suite,
 	&vhost_user_suite,
 	/* clang-format on */
