@@ -14,6 +14,7 @@ extern const struct unit_suite mmio_suite;
 extern const struct unit_suite hostile_suite;
 extern const struct unit_suite edid_suite;
 extern const struct unit_suite vhost_user_suite;
+extern const struct unit_suite trace_suite;
 
 static const struct unit_suite *const suites[] = {
 	/* clang-format off */
@@ -25,6 +26,8 @@ static const struct unit_suite *const suites[] = {
 	&edid_suite,
 	&vhost_user_suite,
 	/* clang-format on */
+	&mem_map_suite,	   &virtqueue_suite, &device_suite, &mmio_suite,
+	&vhost_user_suite,     &trace_suite,
 };
 
 static bool wanted(const char *name, int argc, char **argv)

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+#include "trace_codec.h"
+#include "trace_format.h"
+#include "trace_source.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct vgpu_trace_reader {
+	struct trace_source *source;
+	char *metadata;
+	struct trace_decoder decoder;
+
+	struct cursor block; /* what is left of it */
+	uint64_t base_ns;
+	uint64_t in_block; /* records taken from it */
+	bool any_records;  /* a RECORDS block was seen */
+
+	/* The content table: chunk i is what lies between ends[i - 1] and ends[i]. */
+	struct bytes content;
+	uint32_t *ends;
+	size_t num_chunks, chunks_capacity;
+	uint8_t *data; /* of a request, put together from chunks */
+	size_t data_capacity;
+
+	uint64_t requests, frames, dropped;
+	bool end; /* the END record was seen */
+	/* After an error, or at the end, every call says the same. */
+	int status;
+	struct vgpu_error error;
+};
+
+/* ---- content ----------------------------------------------------------------------- */
+
+static bool grow_ends(struct vgpu_trace_reader *reader, size_t count)
+{
+	size_t capacity = reader->chunks_capacity == 0 ? 256 : reader->chunks_capacity;
+
+	if (count <= reader->chunks_capacity)
+		return true;
+	while (capacity < count)
+		capacity *= 2;
+	uint32_t *ends = reallocarray(reader->ends, capacity, sizeof(*ends));
+	if (ends == NULL)
+		return false;
+	reader->ends = ends;
+	reader->chunks_capacity = capacity;
+	return true;
+}
+
+/* Returns 0 or a negative errno with in->why set. */
+static int take_content(struct vgpu_trace_reader *reader, struct cursor *in)
+{
+	uint64_t count = cursor_max(in, TRACE_MAX_CHUNKS - reader->num_chunks,
+				    "more chunks than the content table takes");
+	uint64_t len = cursor_max(in, TRACE_MAX_CHUNK, "chunk longer than 64 KiB");
+	uint64_t size = count * len; /* 2^20 times 2^16 at most */
+
+	if (in->why == NULL && size == 0)
+		cursor_fail(in, "no content");
+	if (size > TRACE_MAX_CONTENT - reader->content.len)
+		cursor_fail(in, "more bytes than the content table takes");
+	const uint8_t *bytes = cursor_take(in, size);
+	if (bytes == NULL)
+		return -EBADMSG;
+	if (!grow_ends(reader, reader->num_chunks + count) ||
+	    !bytes_reserve(&reader->content, size)) {
+		cursor_fail(in, "out of memory");
+		return -ENOMEM;
+	}
+	for (uint64_t i = 1; i <= count; i++)
+		reader->ends[reader->num_chunks++] = (uint32_t)(reader->content.len + i * len);
+	bytes_put(&reader->content, bytes, size);
+	return 0;
+}
+
+static uint64_t chunk_begin(const struct vgpu_trace_reader *reader, uint32_t id)
+{
+	return id == 0 ? 0 : reader->ends[id - 1];
+}
+
+/* Bytes of one pass over the chunks of a reference; checked by measure_refs(). */
+static uint64_t ref_size(const struct vgpu_trace_reader *reader, const struct trace_ref *ref)
+{
+	uint32_t last = ref->repeat ? ref->start : ref->start + ref->count - 1;
+
+	return reader->ends[last] - chunk_begin(reader, ref->start);
+}
+
+/* The references must be inside the table and make up exactly the data. */
+static bool measure_refs(const struct vgpu_trace_reader *reader, uint64_t data_len)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < reader->decoder.num_refs; i++) {
+		const struct trace_ref *ref = &reader->decoder.refs[i];
+		uint64_t end = (uint64_t)ref->start + (ref->repeat ? 1 : ref->count);
+
+		if (ref->count == 0 || end > reader->num_chunks)
+			return false;
+		/* Less than 2^32 times less than 2^30, and the sum stops at 2^28. */
+		total += ref_size(reader, ref) * (ref->repeat ? ref->count : 1);
+		if (total > data_len)
+			return false;
+	}
+	return total == data_len;
+}
+
+static void gather(struct vgpu_trace_reader *reader)
+{
+	uint8_t *to = reader->data;
+
+	for (size_t i = 0; i < reader->decoder.num_refs; i++) {
+		const struct trace_ref *ref = &reader->decoder.refs[i];
+		const uint8_t *from = reader->content.data + chunk_begin(reader, ref->start);
+		uint64_t size = ref_size(reader, ref);
+
+		for (uint32_t n = ref->repeat ? ref->count : 1; n > 0; n--) {
+			memcpy(to, from, size);
+			to += size;
+		}
+	}
+}
+
+static int fill_data(struct vgpu_trace_reader *reader, struct vgpu_trace_request *request,
+		     struct cursor *in)
+{
+	const struct trace_decoder *decoder = &reader->decoder;
+
+	if (request->dropped)
+		return 0;
+	if (!measure_refs(reader, request->data_len)) {
+		cursor_fail(in, "the referenced content is not what was read");
+		return -EBADMSG;
+	}
+	if (request->data_len == 0)
+		return 0;
+	/* New content lies in the table in one piece: no need to copy it. */
+	if (decoder->num_refs == 1 && (!decoder->refs[0].repeat || decoder->refs[0].count == 1)) {
+		request->data = reader->content.data + chunk_begin(reader, decoder->refs[0].start);
+		return 0;
+	}
+	uint8_t *data = array_reserve(reader->data, &reader->data_capacity, request->data_len, 1);
+	if (data == NULL) {
+		cursor_fail(in, "out of memory");
+		return -ENOMEM;
+	}
+	reader->data = data;
+	gather(reader);
+	request->data = data;
+	return 0;
+}
+
+/* ---- blocks --------------------------------------------------------------------------- */
+
+static int read_metadata(struct vgpu_trace_reader *reader, struct vgpu_error *err)
+{
+	struct trace_block block;
+	int ret = trace_source_next(reader->source, &block, err);
+
+	if (ret == 0 || (ret > 0 && block.type != TRACE_BLOCK_META))
+		return trace_source_fail(reader->source, err, EBADMSG, "is not the description");
+	if (ret < 0)
+		return ret;
+	if (block.len > TRACE_MAX_META)
+		return trace_source_fail(reader->source, err, EBADMSG,
+					 "description of more than 1 MiB");
+	if (memchr(block.data, '\0', block.len) != NULL)
+		return trace_source_fail(reader->source, err, EBADMSG, "description is not text");
+	char *metadata = strndup((const char *)block.data, block.len);
+	if (metadata == NULL)
+		return trace_source_fail(reader->source, err, ENOMEM, "out of memory");
+	free(reader->metadata);
+	reader->metadata = metadata;
+	return 0;
+}
+
+static int enter_records(struct vgpu_trace_reader *reader, const struct trace_block *block,
+			 struct vgpu_error *err)
+{
+	struct cursor *in = &reader->block;
+
+	*in = (struct cursor){.at = block->data, .end = block->data + block->len};
+	reader->base_ns = cursor_uint(in);
+	uint64_t requests = cursor_uint(in);
+	uint64_t frames = cursor_uint(in);
+	reader->in_block = 0;
+	if (in->why != NULL)
+		return trace_source_fail(reader->source, err, EBADMSG, "%s", in->why);
+	if (requests != reader->requests || frames != reader->frames)
+		return trace_source_fail(reader->source, err, EBADMSG,
+					 "requests or frames before it are missing");
+	trace_source_describe(reader->source, reader->base_ns, requests, frames);
+	if ((block->flags & TRACE_FLAG_RESTART) != 0) {
+		reader->num_chunks = 0;
+		reader->content.len = 0;
+	} else if (!reader->any_records) {
+		return trace_source_fail(reader->source, err, EBADMSG,
+					 "first records, but not a restart");
+	}
+	reader->any_records = true;
+	return 1;
+}
+
+/* 1: there are records, 0: whole end, or an error. */
+static int next_block(struct vgpu_trace_reader *reader, struct vgpu_error *err)
+{
+	struct trace_block block;
+
+	for (;;) {
+		int ret = trace_source_next(reader->source, &block, err);
+		if (ret < 0)
+			return ret;
+		if (ret == 0 && !reader->end)
+			return trace_source_fail(reader->source, err, EBADMSG,
+						 "the END record before it is missing");
+		if (ret == 0)
+			return 0;
+		if (block.type == TRACE_BLOCK_RECORDS)
+			return enter_records(reader, &block, err);
+		if (block.type == TRACE_BLOCK_META)
+			return trace_source_fail(reader->source, err, EBADMSG,
+						 "a second description");
+	}
+}
+
+/* ---- records ----------------------------------------------------------------------------- */
+
+/* What only makes sense in the light of what came before. NULL, or why not. */
+static const char *place_record(struct vgpu_trace_reader *reader, struct vgpu_trace_record *record)
+{
+	if (reader->end)
+		return "comes after the END record";
+	switch (record->type) {
+	case VGPU_TRACE_REQUEST:
+		record->request.number = reader->requests++;
+		reader->dropped += record->request.dropped;
+		return NULL;
+	case VGPU_TRACE_FRAME:
+		if (reader->requests == 0)
+			return "comes before any request";
+		record->frame.number = reader->frames++;
+		record->frame.request = reader->requests - 1;
+		return NULL;
+	case VGPU_TRACE_END:
+		reader->end = true;
+		if (record->end.requests != reader->requests ||
+		    record->end.frames != reader->frames || record->end.dropped != reader->dropped)
+			return "its totals are not those of the records";
+		return NULL;
+	default:
+		return NULL;
+	}
+}
+
+static int fail_record(struct vgpu_trace_reader *reader, struct vgpu_error *err, int code,
+		       uint64_t type, const char *why)
+{
+	return trace_source_fail(reader->source, err, code, "record %" PRIu64 " (%s): %s",
+				 reader->in_block, trace_record_name(type), why);
+}
+
+/* 1: a record for the caller, 0: one that was not, or an error. */
+static int take_record(struct vgpu_trace_reader *reader, struct vgpu_trace_record *record,
+		       struct vgpu_error *err)
+{
+	struct cursor *in = &reader->decoder.in;
+	uint64_t type = cursor_uint(&reader->block);
+	uint64_t len = cursor_uint(&reader->block);
+	const uint8_t *body = cursor_take(&reader->block, len);
+	int ret;
+
+	if (body == NULL)
+		return fail_record(reader, err, EBADMSG, type, reader->block.why);
+	*in = (struct cursor){.at = body, .end = body + len};
+	reader->decoder.base_ns = reader->base_ns;
+	if (type == TRACE_RECORD_CONTENT)
+		ret = take_content(reader, in);
+	else
+		ret = trace_decode(&reader->decoder, type, record);
+	if (ret > 0 && record->type == VGPU_TRACE_REQUEST) {
+		int filled = fill_data(reader, &record->request, in);
+		ret = filled < 0 ? filled : ret;
+	}
+	if (ret > 0) {
+		const char *why = place_record(reader, record);
+		if (why != NULL) {
+			cursor_fail(in, why);
+			ret = -EBADMSG;
+		}
+	}
+	if (ret < 0)
+		return fail_record(reader, err, -ret, type, in->why);
+	reader->in_block++;
+	return ret;
+}
+
+static int find_record(struct vgpu_trace_reader *reader, struct vgpu_trace_record *record,
+		       struct vgpu_error *err)
+{
+	for (;;) {
+		int ret;
+		if (cursor_left(&reader->block) == 0) {
+			ret = next_block(reader, err);
+			if (ret <= 0)
+				return ret;
+			continue;
+		}
+		ret = take_record(reader, record, err);
+		if (ret != 0)
+			return ret;
+	}
+}
+
+int vgpu_trace_reader_next(struct vgpu_trace_reader *reader, struct vgpu_trace_record *record,
+			   struct vgpu_error *err)
+{
+	if (reader->status == 1) {
+		reader->status = find_record(reader, record, &reader->error);
+		if (reader->status == 1)
+			return 1;
+	}
+	if (reader->status < 0 && err != NULL)
+		*err = reader->error;
+	return reader->status;
+}
+
+/* ---- open, close --------------------------------------------------------------------------- */
+
+static int begin(struct vgpu_trace_reader *reader, struct vgpu_error *err)
+{
+	reader->block = (struct cursor){0};
+	reader->any_records = reader->end = false;
+	reader->requests = reader->frames = reader->dropped = 0;
+	reader->num_chunks = 0;
+	reader->content.len = 0;
+	int ret = read_metadata(reader, err);
+	reader->status = ret < 0 ? ret : 1;
+	return ret;
+}
+
+struct vgpu_trace_reader *vgpu_trace_reader_open(const char *path, struct vgpu_error *err)
+{
+	struct vgpu_trace_reader *reader = calloc(1, sizeof(*reader));
+
+	if (reader == NULL) {
+		vgpu_error_set(err, ENOMEM, "%s: out of memory", path);
+		return NULL;
+	}
+	reader->source = trace_source_open(path, err);
+	if (reader->source != NULL && begin(reader, err) == 0)
+		return reader;
+	vgpu_trace_reader_close(reader);
+	return NULL;
+}
+
+void vgpu_trace_reader_close(struct vgpu_trace_reader *reader)
+{
+	if (reader == NULL)
+		return;
+	trace_source_close(reader->source);
+	trace_decoder_fini(&reader->decoder);
+	bytes_fini(&reader->content);
+	free(reader->ends);
+	free(reader->data);
+	free(reader->metadata);
+	free(reader);
+}
+
+const char *vgpu_trace_reader_metadata(const struct vgpu_trace_reader *reader)
+{
+	return reader->metadata;
+}
+
+int vgpu_trace_reader_rewind(struct vgpu_trace_reader *reader, struct vgpu_error *err)
+{
+	int ret = trace_source_rewind(reader->source, err);
+
+	/* Standard input that cannot go back can still go on. */
+	if (ret == -ESPIPE)
+		return ret;
+	if (ret == 0)
+		ret = begin(reader, err);
+	if (ret < 0 && reader->status >= 0) {
+		reader->status = ret;
+		if (err != NULL)
+			reader->error = *err;
+	}
+	return ret;
+}

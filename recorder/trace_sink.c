@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+#include "trace_sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+#include <zstd.h>
+
+#define INDEX_SLICE (TRACE_MAX_INDEX_ENTRY * sizeof(struct trace_index_entry))
+#define INDEX_LEVEL 3
+
+struct trace_sink {
+	char *path, *part;
+	int fd;
+	bool created;	  /* there was no path.part before */
+	uint64_t written; /* up to the end of the last whole block */
+	uint32_t num_blocks;
+	struct bytes index;
+	ZSTD_CCtx *zstd;
+	uint8_t *block; /* header and payload, so that one write() takes both */
+	size_t capacity;
+};
+
+static int write_all(int fd, const uint8_t *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Appends, or leaves the file as it was. */
+static int append(struct trace_sink *sink, const uint8_t *data, size_t len)
+{
+	int ret = write_all(sink->fd, data, len);
+
+	if (ret == 0) {
+		sink->written += len;
+		return 0;
+	}
+	/* A block that is cut off is of no use; where this fails the reader copes. */
+	if (ftruncate(sink->fd, (off_t)sink->written) == 0)
+		lseek(sink->fd, (off_t)sink->written, SEEK_SET);
+	return ret;
+}
+
+static int write_file_header(struct trace_sink *sink)
+{
+	struct trace_file_header header = {
+		.magic = TRACE_MAGIC,
+		.major = htole16(VGPU_TRACE_MAJOR),
+		.minor = htole16(VGPU_TRACE_MINOR),
+		.size = htole32(sizeof(header)),
+	};
+
+	header.checksum =
+		htole64(XXH3_64bits(&header, offsetof(struct trace_file_header, checksum)));
+	return append(sink, (const uint8_t *)&header, sizeof(header));
+}
+
+/*
+ * Not O_TRUNC: another recorder may be writing this very file, so its content
+ * may only go once the lock is ours.
+ */
+static int open_part(struct trace_sink *sink, struct vgpu_error *err)
+{
+	struct stat info;
+
+	sink->created = access(sink->part, F_OK) != 0;
+	sink->fd = open(sink->part, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	if (sink->fd < 0)
+		return vgpu_error_set(err, errno, "%s: %s", sink->part, strerror(errno));
+	/* A file system without locks is no reason to fail. */
+	if (flock(sink->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+		sink->created = false;
+		return vgpu_error_set(err, EBUSY, "%s: another recorder is writing it", sink->part);
+	}
+	if (fstat(sink->fd, &info) < 0 || (S_ISREG(info.st_mode) && ftruncate(sink->fd, 0) < 0))
+		return vgpu_error_set(err, errno, "%s: %s", sink->part, strerror(errno));
+	int ret = write_file_header(sink);
+	if (ret < 0)
+		return vgpu_error_set(err, -ret, "%s: %s", sink->part, strerror(-ret));
+	return 0;
+}
+
+struct trace_sink *trace_sink_open(const char *path, struct vgpu_error *err)
+{
+	struct trace_sink *sink = calloc(1, sizeof(*sink));
+
+	if (sink == NULL)
+		goto no_memory;
+	sink->fd = -1;
+	sink->path = strdup(path);
+	sink->zstd = ZSTD_createCCtx();
+	if (sink->path == NULL || sink->zstd == NULL || asprintf(&sink->part, "%s.part", path) < 0)
+		goto no_memory;
+	if (open_part(sink, err) == 0)
+		return sink;
+	trace_sink_discard(sink);
+	return NULL;
+no_memory:
+	vgpu_error_set(err, ENOMEM, "%s: out of memory", path);
+	trace_sink_close(sink);
+	return NULL;
+}
+
+/* The payload as it is stored, behind the room for the header. */
+static int compress(struct trace_sink *sink, const struct bytes *raw, int level, size_t *stored_len)
+{
+	size_t need = sizeof(struct trace_block_header) + ZSTD_compressBound(raw->len);
+	uint8_t *block = array_reserve(sink->block, &sink->capacity, need, 1);
+
+	if (block == NULL)
+		return -ENOMEM;
+	sink->block = block;
+	*stored_len = ZSTD_compressCCtx(sink->zstd, block + sizeof(struct trace_block_header),
+					need - sizeof(struct trace_block_header), raw->data,
+					raw->len, level);
+	if (ZSTD_isError(*stored_len))
+		return -ENOMEM;
+	if (*stored_len < raw->len)
+		return TRACE_FLAG_ZSTD;
+	if (raw->len > 0)
+		memcpy(block + sizeof(struct trace_block_header), raw->data, raw->len);
+	*stored_len = raw->len;
+	return 0;
+}
+
+static void add_to_index(struct trace_sink *sink, const struct trace_block_header *header,
+			 const struct trace_block_info *info)
+{
+	struct trace_index_entry entry = {
+		.offset = htole64(sink->written),
+		.base_ns = htole64(info->base_ns),
+		.requests = htole64(info->requests),
+		.frames = htole64(info->frames),
+		.number = header->number,
+		.type = header->type,
+		.flags = header->flags,
+	};
+
+	bytes_put(&sink->index, &entry, sizeof(entry));
+}
+
+int trace_sink_block(struct trace_sink *sink, enum trace_block_type type, uint16_t flags,
+		     const struct trace_block_info *info, const struct bytes *raw, int level)
+{
+	struct trace_block_header header;
+	size_t stored_len;
+
+	if (raw->len > TRACE_MAX_BLOCK)
+		return -EMSGSIZE;
+	int zstd = compress(sink, raw, level, &stored_len);
+	if (zstd < 0)
+		return zstd;
+	header.magic = htole32(TRACE_BLOCK_MAGIC);
+	header.type = htole16((uint16_t)type);
+	header.flags = htole16((uint16_t)(flags | zstd));
+	header.number = htole32(sink->num_blocks);
+	header.stored_len = htole32((uint32_t)stored_len);
+	header.raw_len = htole32((uint32_t)raw->len);
+	header.header_check = htole32(
+		(uint32_t)XXH3_64bits(&header, offsetof(struct trace_block_header, header_check)));
+	memcpy(sink->block, &header, sizeof(header));
+	/* The checksum covers both sides of its own place, so the two are brought together. */
+	uint8_t *joined = sink->block + sizeof(header.checksum);
+	memmove(joined, sink->block, offsetof(struct trace_block_header, checksum));
+	header.checksum = htole64(
+		XXH3_64bits(joined, offsetof(struct trace_block_header, checksum) + stored_len));
+	memcpy(sink->block, &header, sizeof(header));
+	if (type != TRACE_BLOCK_INDEX)
+		add_to_index(sink, &header, info);
+	if (sink->index.failed)
+		return -ENOMEM;
+	int ret = append(sink, sink->block, sizeof(header) + stored_len);
+	if (ret == 0)
+		sink->num_blocks++;
+	return ret;
+}
+
+static int write_index(struct trace_sink *sink)
+{
+	const struct trace_block_info info = {0};
+	size_t done = 0;
+
+	do {
+		size_t left = sink->index.len - done;
+		struct bytes slice = {.data = sink->index.data + done,
+				      .len = left < INDEX_SLICE ? left : INDEX_SLICE};
+		int ret = trace_sink_block(sink, TRACE_BLOCK_INDEX, 0, &info, &slice, INDEX_LEVEL);
+		if (ret < 0)
+			return ret;
+		done += slice.len;
+	} while (done < sink->index.len);
+	return 0;
+}
+
+int trace_sink_finish(struct trace_sink *sink)
+{
+	struct trace_footer footer = {
+		.magic = htole32(TRACE_FOOTER_MAGIC),
+		.index_offset = htole64(sink->written),
+	};
+	int ret = write_index(sink);
+
+	if (ret < 0)
+		return ret;
+	footer.num_blocks = htole32(sink->num_blocks);
+	footer.file_len = htole64(sink->written + sizeof(footer));
+	footer.checksum = htole64(XXH3_64bits(&footer, offsetof(struct trace_footer, checksum)));
+	ret = append(sink, (const uint8_t *)&footer, sizeof(footer));
+	if (ret < 0)
+		return ret;
+	/* EINVAL: not a file that has a disk behind it. */
+	return fsync(sink->fd) < 0 && errno != EINVAL ? -errno : 0;
+}
+
+/* The new name is on disk only when the folder is. */
+static int sync_folder(const char *path)
+{
+	char *copy = strdup(path);
+
+	if (copy == NULL)
+		return -ENOMEM;
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(copy);
+	/* A folder that may be written but not read is no reason to fail. */
+	if (fd < 0)
+		return 0;
+	int ret = fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+int trace_sink_commit(struct trace_sink *sink)
+{
+	if (rename(sink->part, sink->path) < 0)
+		return -errno;
+	return sync_folder(sink->path);
+}
+
+void trace_sink_close(struct trace_sink *sink)
+{
+	if (sink == NULL)
+		return;
+	if (sink->fd >= 0)
+		close(sink->fd);
+	ZSTD_freeCCtx(sink->zstd);
+	bytes_fini(&sink->index);
+	free(sink->block);
+	free(sink->part);
+	free(sink->path);
+	free(sink);
+}
+
+void trace_sink_discard(struct trace_sink *sink)
+{
+	if (sink->fd >= 0 && sink->created)
+		unlink(sink->part);
+	trace_sink_close(sink);
+}
+
+uint64_t trace_sink_written(const struct trace_sink *sink)
+{
+	return sink->written;
+}
+
+const char *trace_sink_path(const struct trace_sink *sink)
+{
+	return sink->part;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where blocks come from: reads them in order, holds every byte of the file
+ * against its checksum, and the index and footer against what was read. Knows
+ * nothing of records.
+ */
+#ifndef VGPU_TRACE_SOURCE_H
+#define VGPU_TRACE_SOURCE_H
+
+#include "trace.h"
+#include "trace_format.h"
+
+struct trace_source;
+
+/* A block that was read, its payload decompressed. Valid until the next one. */
+struct trace_block {
+	uint16_t type;
+	uint16_t flags;
+	const uint8_t *data;
+	size_t len;
+};
+
+/* Reads the file header; "-" is standard input. NULL with a sentence in err. */
+struct trace_source *trace_source_open(const char *path, struct vgpu_error *err);
+void trace_source_close(struct trace_source *source);
+/*
+ * The next block that is not part of the index. Returns 1, 0 at the end of a
+ * whole file, -ENODATA if the file ends early, -EBADMSG if it is damaged,
+ * -ENOMEM, or the error of read(), each with a sentence in err.
+ */
+int trace_source_next(struct trace_source *source, struct trace_block *block,
+		      struct vgpu_error *err);
+/* What the index must say of the block that was read last; all 0 if not called. */
+void trace_source_describe(struct trace_source *source, uint64_t base_ns, uint64_t requests,
+			   uint64_t frames);
+/* Back to the first block. -ESPIPE on standard input. */
+int trace_source_rewind(struct trace_source *source, struct vgpu_error *err);
+/* Says "path: block 17 at offset 4711: ..." of the block that was read last; returns -code. */
+int trace_source_fail(const struct trace_source *source, struct vgpu_error *err, int code,
+		      const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+#endif
