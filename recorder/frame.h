@@ -21,6 +21,8 @@ int vgpu_frame_resize(struct vgpu_frame *frame, uint32_t width, uint32_t height)
 /* Reads a scanout of a device. 0, -ENOENT if it is disabled, -ENOMEM. */
 int vgpu_frame_capture(struct vgpu_frame *frame, const struct vgpu_device *device,
 		       uint32_t scanout_id);
+/* Packs x8r8g8b8 words in host byte order into 3 bytes R, G, B each. */
+void vgpu_frame_pack(uint8_t *rgb, const uint32_t *pixels, size_t count);
 /* XXH3 128 of the RGB bytes, canonical (big-endian) form. */
 struct vgpu_frame_hash vgpu_frame_hash(const struct vgpu_frame *frame);
 

@@ -14,6 +14,7 @@ extern const struct unit_suite mmio_suite;
 extern const struct unit_suite hostile_suite;
 extern const struct unit_suite edid_suite;
 extern const struct unit_suite vhost_user_suite;
+extern const struct unit_suite frame_suite;
 extern const struct unit_suite trace_suite;
 
 static const struct unit_suite *const suites[] = {
@@ -27,7 +28,7 @@ static const struct unit_suite *const suites[] = {
 	&vhost_user_suite,
 	/* clang-format on */
 	&mem_map_suite,	   &virtqueue_suite, &device_suite, &mmio_suite,
-	&vhost_user_suite,     &trace_suite,
+	&vhost_user_suite, &frame_suite,     &trace_suite,
 };
 
 static bool wanted(const char *name, int argc, char **argv)

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "frame.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* Pixels that are read at a time, so that they are packed while still in the cache. */
+#define STRIP_PIXELS 8192u
+
+void vgpu_frame_fini(struct vgpu_frame *frame)
+{
+	free(frame->rgb);
+	*frame = (struct vgpu_frame){0};
+}
+
+int vgpu_frame_resize(struct vgpu_frame *frame, uint32_t width, uint32_t height)
+{
+	size_t size;
+
+	if (__builtin_mul_overflow((size_t)width, height, &size) ||
+	    __builtin_mul_overflow(size, 3, &size))
+		return -ENOMEM;
+	if (size > frame->capacity) {
+		uint8_t *rgb = malloc(size);
+		if (rgb == NULL)
+			return -ENOMEM;
+		free(frame->rgb);
+		frame->rgb = rgb;
+		frame->capacity = size;
+	}
+	frame->width = width;
+	frame->height = height;
+	return 0;
+}
+
+void vgpu_frame_pack(uint8_t *rgb, const uint32_t *pixels, size_t count)
+{
+	/* Four pixels are three words: R0 G0 B0 R1, G1 B1 R2 G2, B2 R3 G3 B3. */
+	for (; count >= 4; count -= 4, pixels += 4, rgb += 12) {
+		uint32_t a = pixels[0] << 8, b = pixels[1] << 8;
+		uint32_t c = pixels[2] << 8, d = pixels[3] << 8;
+		uint32_t words[3] = {
+			htobe32(a | b >> 24),
+			htobe32(b << 8 | c >> 16),
+			htobe32(c << 16 | d >> 8),
+		};
+		memcpy(rgb, words, sizeof(words));
+	}
+	for (; count > 0; count--, pixels++, rgb += 3) {
+		rgb[0] = (uint8_t)(*pixels >> 16);
+		rgb[1] = (uint8_t)(*pixels >> 8);
+		rgb[2] = (uint8_t)*pixels;
+	}
+}
+
+struct vgpu_frame_hash vgpu_frame_hash(const struct vgpu_frame *frame)
+{
+	size_t size = (size_t)frame->width * frame->height * 3;
+	XXH128_canonical_t canonical;
+	struct vgpu_frame_hash hash;
+
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits(frame->rgb, size));
+	memcpy(hash.bytes, canonical.digest, sizeof(hash.bytes));
+	return hash;
+}
+
+void vgpu_frame_hash_text(const struct vgpu_frame_hash *hash, char text[VGPU_FRAME_HASH_TEXT])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < sizeof(hash->bytes); i++) {
+		text[2 * i] = digits[hash->bytes[i] >> 4];
+		text[2 * i + 1] = digits[hash->bytes[i] & 15];
+	}
+	text[VGPU_FRAME_HASH_TEXT - 1] = '\0';
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int vgpu_frame_hash_parse(const char *text, struct vgpu_frame_hash *hash)
+{
+	struct vgpu_frame_hash parsed;
+
+	for (size_t i = 0; i < sizeof(parsed.bytes); i++) {
+		int high = hex_digit(text[2 * i]);
+		int low = high < 0 ? -1 : hex_digit(text[2 * i + 1]);
+		if (low < 0)
+			return -EINVAL;
+		parsed.bytes[i] = (uint8_t)(high << 4 | low);
+	}
+	if (text[VGPU_FRAME_HASH_TEXT - 1] != '\0')
+		return -EINVAL;
+	*hash = parsed;
+	return 0;
+}
+
+bool vgpu_frame_hash_equal(const struct vgpu_frame_hash *a, const struct vgpu_frame_hash *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+static int capture_strips(struct vgpu_frame *frame, const struct vgpu_device *device,
+			  uint32_t scanout_id, uint32_t *strip, uint32_t rows)
+{
+	struct vgpu_rect rect = {0, 0, frame->width, 0};
+	uint8_t *rgb = frame->rgb;
+
+	for (; rect.y < frame->height; rect.y += rect.height) {
+		uint32_t left = frame->height - rect.y;
+		rect.height = left < rows ? left : rows;
+		int ret = vgpu_device_read_scanout(device, scanout_id, &rect, strip,
+						   (size_t)frame->width * sizeof(*strip));
+		if (ret < 0)
+			return ret;
+		size_t count = (size_t)rect.width * rect.height;
+		vgpu_frame_pack(rgb, strip, count);
+		rgb += count * 3;
+	}
+	return 0;
+}
+
+int vgpu_frame_capture(struct vgpu_frame *frame, const struct vgpu_device *device,
+		       uint32_t scanout_id)
+{
+	const struct vgpu_scanout *scanout = vgpu_device_scanout(device, scanout_id);
+
+	if (scanout == NULL || scanout->resource_id == 0 || scanout->rect.width == 0)
+		return -ENOENT;
+	int ret = vgpu_frame_resize(frame, scanout->rect.width, scanout->rect.height);
+	if (ret < 0)
+		return ret;
+	uint32_t rows = STRIP_PIXELS / frame->width;
+	if (rows == 0)
+		rows = 1;
+	uint32_t *strip = malloc((size_t)rows * frame->width * sizeof(*strip));
+	if (strip == NULL)
+		return -ENOMEM;
+	ret = capture_strips(frame, device, scanout_id, strip, rows);
+	free(strip);
+	return ret;
+}
