@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "recorder.h"
+
+#include "bytes.h"
+#include "frame.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct vgpu_recorder {
+	struct vgpu_device *device;
+	struct vgpu_trace_writer *writer;
+	struct vgpu_frame frame;
+	struct vgpu_trace_segment *segments;
+	size_t segments_capacity;
+	uint8_t *data;
+	size_t data_capacity;
+};
+
+static void record_start(void *opaque, const struct vgpu_start_event *event)
+{
+	struct vgpu_recorder *recorder = opaque;
+	struct vgpu_trace_record record = {
+		.type = VGPU_TRACE_START,
+		.time_ns = event->time_ns,
+		.start = *event,
+	};
+
+	vgpu_trace_writer_put(recorder->writer, &record);
+}
+
+static void record_reset(void *opaque, uint64_t time_ns)
+{
+	struct vgpu_recorder *recorder = opaque;
+	struct vgpu_trace_record record = {.type = VGPU_TRACE_RESET, .time_ns = time_ns};
+
+	vgpu_trace_writer_put(recorder->writer, &record);
+}
+
+static void record_outputs(void *opaque, uint64_t time_ns, const struct vgpu_output *outputs,
+			   unsigned int num_scanouts)
+{
+	struct vgpu_recorder *recorder = opaque;
+	struct vgpu_trace_record record = {.type = VGPU_TRACE_OUTPUTS, .time_ns = time_ns};
+
+	if (num_scanouts > VGPU_MAX_SCANOUTS)
+		num_scanouts = VGPU_MAX_SCANOUTS;
+	record.outputs.num_scanouts = num_scanouts;
+	memcpy(record.outputs.outputs, outputs, num_scanouts * sizeof(*outputs));
+	vgpu_trace_writer_put(recorder->writer, &record);
+}
+
+static void record_register(void *opaque, uint64_t time_ns, bool write, uint32_t offset,
+			    unsigned int size, uint64_t value)
+{
+	struct vgpu_recorder *recorder = opaque;
+	struct vgpu_trace_record record = {
+		.type = VGPU_TRACE_REGISTER,
+		.time_ns = time_ns,
+		.reg = {.write = write, .offset = offset, .size = size, .value = value},
+	};
+
+	vgpu_trace_writer_put(recorder->writer, &record);
+}
+
+/* Reads that go on where the one before ended are one segment. */
+static bool join_segments(struct vgpu_recorder *recorder, const struct vgpu_request_event *event,
+			  struct vgpu_trace_request *request)
+{
+	struct vgpu_trace_segment *segments =
+		array_reserve(recorder->segments, &recorder->segments_capacity, event->num_reads,
+			      sizeof(*segments));
+	size_t n = 0;
+
+	if (segments == NULL)
+		return false;
+	recorder->segments = segments;
+	for (size_t i = 0; i < event->num_reads; i++) {
+		const struct vgpu_guest_read *read = &event->reads[i];
+		struct vgpu_trace_segment *last = n > 0 ? &segments[n - 1] : NULL;
+
+		if (read->len == 0)
+			continue;
+		if (last != NULL && last->gpa + last->len == read->gpa &&
+		    last->len <= UINT32_MAX - read->len)
+			last->len += read->len;
+		else
+			segments[n++] = (struct vgpu_trace_segment){read->gpa, read->len};
+	}
+	request->segments = segments;
+	request->num_segments = n;
+	return true;
+}
+
+/* The reads' bytes one behind the other; NULL if out of memory. */
+static const uint8_t *join_data(struct vgpu_recorder *recorder,
+				const struct vgpu_request_event *event, uint64_t len)
+{
+	const uint8_t *next = event->reads[0].data;
+	size_t i = 0;
+
+	/* Often they lie like that already. */
+	while (i < event->num_reads && event->reads[i].data == next)
+		next += event->reads[i++].len;
+	if (i == event->num_reads)
+		return event->reads[0].data;
+
+	uint8_t *data = array_reserve(recorder->data, &recorder->data_capacity, len, 1);
+	if (data == NULL)
+		return NULL;
+	recorder->data = data;
+	for (i = 0; i < event->num_reads; i++) {
+		memcpy(data, event->reads[i].data, event->reads[i].len);
+		data += event->reads[i].len;
+	}
+	return recorder->data;
+}
+
+static void add_reads(struct vgpu_recorder *recorder, const struct vgpu_request_event *event,
+		      struct vgpu_trace_request *request)
+{
+	if (event->num_reads == 0)
+		return;
+	request->pitch = event->read_pitch;
+	for (size_t i = 0; i < event->num_reads; i++)
+		request->data_len += event->reads[i].len;
+	if (!join_segments(recorder, event, request)) {
+		request->data_len = 0;
+		request->dropped = true;
+		return;
+	}
+	request->data = join_data(recorder, event, request->data_len);
+	request->dropped = request->data == NULL && request->data_len > 0;
+}
+
+static void record_frame(struct vgpu_recorder *recorder, uint64_t time_ns,
+			 const struct vgpu_frame_event *event)
+{
+	struct vgpu_trace_record record = {
+		.type = VGPU_TRACE_FRAME,
+		.time_ns = time_ns,
+		.frame = {.scanout_id = event->scanout_id,
+			  .width = event->width,
+			  .height = event->height,
+			  .damage = event->damage},
+	};
+
+	/* Without memory for the picture its hash stays zero: not known. */
+	if (vgpu_frame_capture(&recorder->frame, recorder->device, event->scanout_id) == 0)
+		record.frame.hash = vgpu_frame_hash(&recorder->frame);
+	vgpu_trace_writer_put(recorder->writer, &record);
+}
+
+static void record_request(void *opaque, const struct vgpu_request_event *event)
+{
+	struct vgpu_recorder *recorder = opaque;
+	struct vgpu_trace_record record = {
+		.type = VGPU_TRACE_REQUEST,
+		.time_ns = event->begin_ns,
+		.request = {.begin_ns = event->begin_ns,
+			    .end_ns = event->end_ns,
+			    .queue = event->queue,
+			    .head = event->head,
+			    .interrupt = event->interrupt,
+			    .indirect_at = event->indirect_at,
+			    .descs = event->descs,
+			    .num_descs = event->num_descs,
+			    .request = event->request,
+			    .request_len = event->request_len,
+			    .response = event->response,
+			    .used_len = event->used_len},
+	};
+
+	add_reads(recorder, event, &record.request);
+	vgpu_trace_writer_put(recorder->writer, &record);
+	for (unsigned int i = 0; i < event->num_frames; i++)
+		record_frame(recorder, event->end_ns, &event->frames[i]);
+}
+
+/* What the device was told before anybody listened. */
+static void record_initial_outputs(struct vgpu_recorder *recorder)
+{
+	struct vgpu_output outputs[VGPU_MAX_SCANOUTS];
+	unsigned int num_scanouts = vgpu_device_num_scanouts(recorder->device);
+
+	for (unsigned int i = 0; i < num_scanouts; i++)
+		outputs[i] = *vgpu_device_output(recorder->device, i);
+	record_outputs(recorder, vgpu_now_ns(), outputs, num_scanouts);
+}
+
+static const struct vgpu_observer_ops observer_ops = {
+	.start = record_start,
+	.reset = record_reset,
+	.outputs = record_outputs,
+	.request = record_request,
+	.reg = record_register,
+};
+
+struct vgpu_recorder *vgpu_recorder_new(struct vgpu_device *device,
+					struct vgpu_trace_writer *writer)
+{
+	struct vgpu_recorder *recorder = calloc(1, sizeof(*recorder));
+
+	if (recorder == NULL)
+		return NULL;
+	recorder->device = device;
+	recorder->writer = writer;
+	record_initial_outputs(recorder);
+	vgpu_device_set_observer(device, &observer_ops, recorder);
+	return recorder;
+}
+
+void vgpu_recorder_free(struct vgpu_recorder *recorder)
+{
+	if (recorder == NULL)
+		return;
+	vgpu_device_set_observer(recorder->device, NULL, NULL);
+	vgpu_frame_fini(&recorder->frame);
+	free(recorder->segments);
+	free(recorder->data);
+	free(recorder);
+}
