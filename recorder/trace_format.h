@@ -64,13 +64,15 @@ enum trace_block_type {
 	TRACE_BLOCK_INDEX = 3,
 };
 
-#define TRACE_FLAG_ZSTD	   0x0001u /* the payload is one zstd frame */
-#define TRACE_FLAG_RESTART 0x0002u /* RECORDS: the content table is empty before this block */
+#define TRACE_FLAG_ZSTD	   0x0001u /* compressed; RECORDS: as a stream since the last restart */
+#define TRACE_FLAG_RESTART 0x0002u /* RECORDS: content table and stream begin anew */
 /* A reader refuses a block of a type it knows with a bit of these that it does not know. */
 #define TRACE_FLAGS_CRITICAL 0x00ffu
 
 /* A record that only the file has: bytes of guest memory that requests refer to. */
 #define TRACE_RECORD_CONTENT 32
+
+#define TRACE_WINDOW_LOG 24 /* a reader's zstd needs to remember 2^this bytes */
 
 /* Limits of the format: a reader refuses what is beyond them. */
 #define TRACE_MAX_HEADER      4096u

@@ -23,8 +23,9 @@ struct trace_sink {
 	uint64_t written; /* up to the end of the last whole block */
 	uint32_t num_blocks;
 	struct bytes index;
-	ZSTD_CCtx *zstd;
-	uint8_t *block; /* header and payload, so that one write() takes both */
+	ZSTD_CCtx *zstd;   /* for blocks that stand alone */
+	ZSTD_CCtx *stream; /* for RECORDS blocks, from restart to restart */
+	uint8_t *block;	   /* header and payload, so that one write() takes both */
 	size_t capacity;
 };
 
@@ -105,7 +106,9 @@ struct trace_sink *trace_sink_open(const char *path, struct vgpu_error *err)
 	sink->fd = -1;
 	sink->path = strdup(path);
 	sink->zstd = ZSTD_createCCtx();
-	if (sink->path == NULL || sink->zstd == NULL || asprintf(&sink->part, "%s.part", path) < 0)
+	sink->stream = ZSTD_createCCtx();
+	if (sink->path == NULL || sink->zstd == NULL || sink->stream == NULL ||
+	    asprintf(&sink->part, "%s.part", path) < 0)
 		goto no_memory;
 	if (open_part(sink, err) == 0)
 		return sink;
@@ -117,26 +120,64 @@ no_memory:
 	return NULL;
 }
 
-/* The payload as it is stored, behind the room for the header. */
-static int compress(struct trace_sink *sink, const struct bytes *raw, int level, size_t *stored_len)
+/* Makes room for a block's header and len bytes of payload. */
+static uint8_t *reserve_payload(struct trace_sink *sink, size_t len)
 {
-	size_t need = sizeof(struct trace_block_header) + ZSTD_compressBound(raw->len);
+	size_t need = sizeof(struct trace_block_header) + len;
 	uint8_t *block = array_reserve(sink->block, &sink->capacity, need, 1);
 
 	if (block == NULL)
-		return -ENOMEM;
+		return NULL;
 	sink->block = block;
-	*stored_len = ZSTD_compressCCtx(sink->zstd, block + sizeof(struct trace_block_header),
-					need - sizeof(struct trace_block_header), raw->data,
-					raw->len, level);
+	return block + sizeof(struct trace_block_header);
+}
+
+/* The payload as it is stored, behind the room for the header. */
+static int compress(struct trace_sink *sink, const struct bytes *raw, int level, size_t *stored_len)
+{
+	size_t bound = ZSTD_compressBound(raw->len);
+	uint8_t *stored = reserve_payload(sink, bound);
+
+	if (stored == NULL)
+		return -ENOMEM;
+	*stored_len = ZSTD_compressCCtx(sink->zstd, stored, bound, raw->data, raw->len, level);
 	if (ZSTD_isError(*stored_len))
 		return -ENOMEM;
 	if (*stored_len < raw->len)
 		return TRACE_FLAG_ZSTD;
 	if (raw->len > 0)
-		memcpy(block + sizeof(struct trace_block_header), raw->data, raw->len);
+		memcpy(stored, raw->data, raw->len);
 	*stored_len = raw->len;
 	return 0;
+}
+
+/*
+ * The same for RECORDS: the compressor remembers the blocks before, back to
+ * the last restart, and all that it was given is in the file after each.
+ */
+static int compress_stream(struct trace_sink *sink, const struct bytes *raw, int level,
+			   bool restart, size_t *stored_len)
+{
+	/* What a flush may add to the bound of a frame: an empty block. */
+	size_t bound = ZSTD_compressBound(raw->len) + 64;
+	uint8_t *stored = reserve_payload(sink, bound);
+	ZSTD_inBuffer in = {.src = raw->data, .size = raw->len};
+	ZSTD_outBuffer out = {.dst = stored, .size = bound};
+
+	if (stored == NULL)
+		return -ENOMEM;
+	if (restart) {
+		ZSTD_CCtx_reset(sink->stream, ZSTD_reset_session_only);
+		ZSTD_CCtx_setParameter(sink->stream, ZSTD_c_compressionLevel, level);
+		ZSTD_CCtx_setParameter(sink->stream, ZSTD_c_windowLog, TRACE_WINDOW_LOG);
+		/* Rows of a console repeat in parts, and from far back. */
+		ZSTD_CCtx_setParameter(sink->stream, ZSTD_c_enableLongDistanceMatching, 1);
+	}
+	size_t left = ZSTD_compressStream2(sink->stream, &out, &in, ZSTD_e_flush);
+	if (ZSTD_isError(left) || left != 0)
+		return -ENOMEM;
+	*stored_len = out.pos;
+	return TRACE_FLAG_ZSTD;
 }
 
 static void add_to_index(struct trace_sink *sink, const struct trace_block_header *header,
@@ -163,7 +204,10 @@ int trace_sink_block(struct trace_sink *sink, enum trace_block_type type, uint16
 
 	if (raw->len > TRACE_MAX_BLOCK)
 		return -EMSGSIZE;
-	int zstd = compress(sink, raw, level, &stored_len);
+	int zstd = type == TRACE_BLOCK_RECORDS
+			   ? compress_stream(sink, raw, level, (flags & TRACE_FLAG_RESTART) != 0,
+					     &stored_len)
+			   : compress(sink, raw, level, &stored_len);
 	if (zstd < 0)
 		return zstd;
 	header.magic = htole32(TRACE_BLOCK_MAGIC);
@@ -259,6 +303,7 @@ void trace_sink_close(struct trace_sink *sink)
 	if (sink->fd >= 0)
 		close(sink->fd);
 	ZSTD_freeCCtx(sink->zstd);
+	ZSTD_freeCCtx(sink->stream);
 	bytes_fini(&sink->index);
 	free(sink->block);
 	free(sink->part);

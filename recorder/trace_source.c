@@ -28,7 +28,8 @@ struct trace_source {
 	/* The index is compared by hash, so that no file makes the reader remember its blocks. */
 	XXH3_state_t *expected, *found;
 	uint64_t expected_len, found_len;
-	ZSTD_DCtx *zstd;
+	ZSTD_DCtx *zstd;   /* for blocks that stand alone */
+	ZSTD_DCtx *stream; /* for RECORDS blocks */
 	uint8_t *stored, *raw;
 	size_t stored_capacity, raw_capacity;
 };
@@ -153,9 +154,12 @@ struct trace_source *trace_source_open(const char *path, struct vgpu_error *err)
 	source->expected = XXH3_createState();
 	source->found = XXH3_createState();
 	source->zstd = ZSTD_createDCtx();
+	source->stream = ZSTD_createDCtx();
 	if (source->name == NULL || source->expected == NULL || source->found == NULL ||
-	    source->zstd == NULL)
+	    source->zstd == NULL || source->stream == NULL)
 		goto no_memory;
+	/* A stream that wants more memory than this is not a recorder's. */
+	ZSTD_DCtx_setParameter(source->stream, ZSTD_d_windowLogMax, TRACE_WINDOW_LOG);
 	if (open_file(source, path, err) && start(source, err) == 0)
 		return source;
 	trace_source_close(source);
@@ -173,6 +177,7 @@ void trace_source_close(struct trace_source *source)
 	if (source->owned && source->fd >= 0)
 		close(source->fd);
 	ZSTD_freeDCtx(source->zstd);
+	ZSTD_freeDCtx(source->stream);
 	XXH3_freeState(source->expected);
 	XXH3_freeState(source->found);
 	free(source->stored);
@@ -238,6 +243,32 @@ static bool known_type(uint16_t type)
 	return type >= TRACE_BLOCK_META && type <= TRACE_BLOCK_INDEX;
 }
 
+/*
+ * RECORDS payloads, from one restart to the next, are one stream of zstd frames
+ * that is flushed at the end of each block.
+ */
+static int decompress_stream(struct trace_source *source, const uint8_t *stored, size_t stored_len,
+			     uint8_t *raw, size_t raw_len, struct vgpu_error *err)
+{
+	ZSTD_inBuffer in = {.src = stored, .size = stored_len};
+	ZSTD_outBuffer out = {.dst = raw, .size = raw_len};
+	size_t before;
+
+	do {
+		before = in.pos + out.pos;
+		size_t n = ZSTD_decompressStream(source->stream, &out, &in);
+		if (ZSTD_isError(n))
+			return trace_source_fail(source, err, EBADMSG, "zstd: %s",
+						 ZSTD_getErrorName(n));
+	} while ((in.pos < in.size || out.pos < out.size) && in.pos + out.pos > before);
+	if (in.pos < in.size)
+		return trace_source_fail(source, err, EBADMSG, "more than %zu bytes", raw_len);
+	if (out.pos < out.size)
+		return trace_source_fail(source, err, EBADMSG, "%zu bytes instead of %zu", out.pos,
+					 raw_len);
+	return 0;
+}
+
 static int decompress(struct trace_source *source, struct trace_block *block, size_t stored_len,
 		      size_t raw_len, struct vgpu_error *err)
 {
@@ -260,14 +291,19 @@ static int decompress(struct trace_source *source, struct trace_block *block, si
 	if (raw == NULL)
 		return trace_source_fail(source, err, ENOMEM, "out of memory");
 	source->raw = raw;
+	block->data = raw;
+	block->len = raw_len;
+	if (block->type == TRACE_BLOCK_RECORDS) {
+		if ((block->flags & TRACE_FLAG_RESTART) != 0)
+			ZSTD_DCtx_reset(source->stream, ZSTD_reset_session_only);
+		return decompress_stream(source, stored, stored_len, raw, raw_len, err);
+	}
 	size_t n = ZSTD_decompressDCtx(source->zstd, raw, raw_len, stored, stored_len);
 	if (ZSTD_isError(n))
 		return trace_source_fail(source, err, EBADMSG, "zstd: %s", ZSTD_getErrorName(n));
 	if (n != raw_len)
 		return trace_source_fail(source, err, EBADMSG, "%zu bytes instead of %zu", n,
 					 raw_len);
-	block->data = raw;
-	block->len = raw_len;
 	return 0;
 }
 

@@ -24,9 +24,8 @@
 #define BLOCK_TARGET  (1u << 20)
 #define BLOCK_AGE_NS  100000000u
 /* Where the disk keeps up, smaller; where the queue is more than half full, faster. */
-#define LEVEL_NORMAL 3
-#define LEVEL_HURRY  1
-#define META_LEVEL   3
+#define RECORDS_LEVEL 3
+#define META_LEVEL    3
 
 struct vgpu_trace_writer {
 	struct trace_sink *sink;
@@ -56,21 +55,13 @@ struct vgpu_trace_writer {
 
 /* ---- the thread: blocks ---------------------------------------------------------- */
 
-static bool in_a_hurry(struct vgpu_trace_writer *writer)
-{
-	pthread_mutex_lock(&writer->lock);
-	bool hurry = writer->queue.used > writer->queue_limit / 2;
-	pthread_mutex_unlock(&writer->lock);
-	return hurry;
-}
-
 static int flush_block(struct vgpu_trace_writer *writer)
 {
 	if (writer->block.len == 0)
 		return 0;
 	int ret = trace_sink_block(writer->sink, TRACE_BLOCK_RECORDS,
 				   writer->restart ? TRACE_FLAG_RESTART : 0, &writer->info,
-				   &writer->block, in_a_hurry(writer) ? LEVEL_HURRY : LEVEL_NORMAL);
+				   &writer->block, RECORDS_LEVEL);
 	if (ret < 0)
 		return ret;
 	writer->block.len = 0;
