@@ -315,7 +315,7 @@ static int write_records(struct vgpu_trace_writer *writer)
 			ret = write_record(writer, &entry->record);
 			release_entry(writer);
 		}
-		if (ret == 0 && writer->block.len > 0 &&
+		if (ret == 0 && !done && writer->block.len > 0 &&
 		    (entry == NULL || vgpu_now_ns() >= writer->deadline_ns))
 			ret = flush_block(writer);
 		if (ret < 0)
@@ -354,8 +354,8 @@ static void *run(void *opaque)
 	struct vgpu_trace_writer *writer = opaque;
 	int ret = write_records(writer);
 
-	if (ret == 0 && !ended_early(writer))
-		ret = write_end(writer);
+	if (ret == 0)
+		ret = ended_early(writer) ? flush_block(writer) : write_end(writer);
 	if (ret == 0)
 		return NULL;
 	/* From here on put() does nothing; one that waits for room must not wait longer. */

@@ -16,6 +16,8 @@ extern const struct unit_suite edid_suite;
 extern const struct unit_suite vhost_user_suite;
 extern const struct unit_suite frame_suite;
 extern const struct unit_suite trace_suite;
+extern const struct unit_suite trace_damage_suite;
+extern const struct unit_suite recorder_suite;
 
 static const struct unit_suite *const suites[] = {
 	/* clang-format off */
@@ -29,6 +31,8 @@ static const struct unit_suite *const suites[] = {
 	/* clang-format on */
 	&mem_map_suite,	   &virtqueue_suite, &device_suite, &mmio_suite,
 	&vhost_user_suite, &frame_suite,     &trace_suite,
+	&mem_map_suite, &virtqueue_suite, &device_suite,       &mmio_suite,	&vhost_user_suite,
+	&frame_suite,	&trace_suite,	  &trace_damage_suite, &recorder_suite,
 };
 
 static bool wanted(const char *name, int argc, char **argv)

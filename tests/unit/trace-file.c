@@ -84,6 +84,11 @@ int trace_file_read(const char *path, unsigned int *num_records, struct vgpu_err
 	return ret;
 }
 
+uint64_t forge_checksum(const void *data, size_t len)
+{
+	return htole64(XXH3_64bits(data, len));
+}
+
 void forge_begin(struct bytes *file)
 {
 	struct trace_file_header header = {
@@ -92,7 +97,7 @@ void forge_begin(struct bytes *file)
 		.size = htole32(sizeof(header)),
 	};
 
-	header.checksum = htole64(XXH3_64bits(&header, sizeof(header) - 8));
+	header.checksum = forge_checksum(&header, sizeof(header) - 8);
 	bytes_put(file, &header, sizeof(header));
 	forge_block(file, TRACE_BLOCK_META, 0, "{}", 2, 2);
 }
@@ -171,7 +176,7 @@ void forge_end(struct bytes *file)
 	bytes_fini(&index);
 	footer.num_blocks = htole32(count_blocks(file));
 	footer.file_len = htole64(file->len + sizeof(footer));
-	footer.checksum = htole64(XXH3_64bits(&footer, sizeof(footer) - 8));
+	footer.checksum = forge_checksum(&footer, sizeof(footer) - 8);
 	bytes_put(file, &footer, sizeof(footer));
 }
 

@@ -31,6 +31,8 @@ void trace_memory_free(const struct trace_memory *memory);
 /* Reads to the end. Returns what the reader said last, or -EIO if it cannot be opened. */
 int trace_file_read(const char *path, unsigned int *num_records, struct vgpu_error *err);
 
+/* XXH3-64 as it stands in the file. */
+uint64_t forge_checksum(const void *data, size_t len);
 /* Appends a file header and a description. */
 void forge_begin(struct bytes *file);
 /* Appends a block with the right checksums; raw_len is told, right or not. */

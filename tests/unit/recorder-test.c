@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* What happens to a device is in its trace, as the device saw it. */
+#include "frame.h"
+#include "guest.h"
+#include "recorder.h"
+#include "trace-file.h"
+#include "unit.h"
+
+#include <endian.h>
+#include <string.h>
+
+extern const struct unit_suite recorder_suite;
+
+struct recording {
+	char path[TRACE_FILE_PATH];
+	struct guest guest;
+	struct vgpu_trace_writer *writer;
+	struct vgpu_recorder *recorder;
+	struct vgpu_trace_reader *reader;
+	struct vgpu_trace_record record;
+};
+
+static void start(struct recording *recording)
+{
+	trace_file_path(recording->path);
+	guest_start(&recording->guest);
+	recording->writer = vgpu_trace_writer_open(recording->path, NULL, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(recording->writer);
+	recording->recorder = vgpu_recorder_new(recording->guest.device, recording->writer);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(recording->recorder);
+	/* The device was reset, so that the trace has its set-up. */
+	guest_init_device(&recording->guest, GUEST_FEATURES);
+}
+
+static void finish(struct recording *recording)
+{
+	vgpu_recorder_free(recording->recorder);
+	CU_ASSERT_EQUAL(vgpu_trace_writer_close(recording->writer,
+						vgpu_device_violations(recording->guest.device),
+						NULL),
+			0);
+	recording->reader = vgpu_trace_reader_open(recording->path, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(recording->reader);
+}
+
+static void stop(struct recording *recording)
+{
+	vgpu_trace_reader_close(recording->reader);
+	guest_stop(&recording->guest);
+	trace_file_remove(recording->path);
+}
+
+/* The next record of this type; those of other types before it are skipped. */
+static const struct vgpu_trace_record *next(struct recording *recording, enum vgpu_trace_type type)
+{
+	while (vgpu_trace_reader_next(recording->reader, &recording->record, NULL) == 1)
+		if (recording->record.type == type)
+			return &recording->record;
+	CU_FAIL_FATAL("no such record");
+	return NULL;
+}
+
+/* The next request with this command. */
+static const struct vgpu_trace_request *next_command(struct recording *recording, uint32_t type)
+{
+	const struct vgpu_trace_request *request;
+	uint32_t found;
+
+	do {
+		request = &next(recording, VGPU_TRACE_REQUEST)->request;
+		memcpy(&found, request->request, sizeof(found));
+	} while (le32toh(found) != type);
+	return request;
+}
+
+static void records_the_set_up(void)
+{
+	struct recording recording;
+
+	start(&recording);
+	guest_show(&recording.guest, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 8, 8);
+	finish(&recording);
+	const struct vgpu_trace_record *record = next(&recording, VGPU_TRACE_OUTPUTS);
+	CU_ASSERT_EQUAL(record->outputs.num_scanouts, 2);
+	CU_ASSERT_TRUE(record->outputs.outputs[0].enabled);
+	CU_ASSERT_EQUAL(record->outputs.outputs[0].rect.width, 64);
+	record = next(&recording, VGPU_TRACE_START);
+	CU_ASSERT_EQUAL(record->start.features_accepted, GUEST_FEATURES);
+	CU_ASSERT_EQUAL(record->start.queues[0].size, GUEST_QUEUE_SIZE);
+	CU_ASSERT_TRUE(record->start.queues[1].ready);
+	stop(&recording);
+}
+
+static void records_what_a_transfer_read(void)
+{
+	struct recording recording;
+	uint8_t pixels[16 * 16 * 4];
+
+	start(&recording);
+	struct guest *guest = &recording.guest;
+	guest_show(guest, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 16, 16);
+	for (size_t i = 0; i < sizeof(pixels); i++)
+		pixels[i] = (uint8_t)(i * 7 ^ i >> 5);
+	memcpy(guest->ram + GUEST_PIXELS, pixels, sizeof(pixels));
+	guest_transfer(guest, 1, (struct vgpu_rect){0, 0, 16, 16}, 0);
+	guest_transfer(guest, 1, (struct vgpu_rect){3, 2, 5, 4}, 2 * 64 + 3 * 4);
+	/* The trace holds what was read, not what is there later. */
+	memset(guest->ram + GUEST_PIXELS, 0xee, sizeof(pixels));
+	finish(&recording);
+
+	const struct vgpu_trace_request *request =
+		next_command(&recording, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D);
+	CU_ASSERT_EQUAL(request->num_descs, 2);
+	CU_ASSERT_EQUAL(request->request_len, sizeof(struct virtio_gpu_transfer_to_host_2d));
+	CU_ASSERT_EQUAL(request->used_len, sizeof(struct virtio_gpu_ctrl_hdr));
+	CU_ASSERT_EQUAL(request->pitch, 64);
+	CU_ASSERT_EQUAL_FATAL(request->data_len, sizeof(pixels));
+	CU_ASSERT_EQUAL(memcmp(request->data, pixels, sizeof(pixels)), 0);
+	/* Rows that adjoin are one segment. */
+	CU_ASSERT_EQUAL(request->num_segments, 1);
+	CU_ASSERT_EQUAL(request->segments[0].gpa, GUEST_RAM + GUEST_PIXELS);
+
+	request = next_command(&recording, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D);
+	CU_ASSERT_EQUAL(request->pitch, 20);
+	CU_ASSERT_EQUAL_FATAL(request->num_segments, 4);
+	CU_ASSERT_EQUAL_FATAL(request->data_len, 80);
+	for (size_t row = 0; row < 4; row++) {
+		size_t at = (row + 2) * 64 + 12;
+		CU_ASSERT_EQUAL(request->segments[row].gpa, GUEST_RAM + GUEST_PIXELS + at);
+		CU_ASSERT_EQUAL(request->segments[row].len, 20);
+		CU_ASSERT_EQUAL(memcmp(request->data + row * 20, pixels + at, 20), 0);
+	}
+	stop(&recording);
+}
+
+static void records_a_frame_per_flush(void)
+{
+	struct recording recording;
+	struct vgpu_frame frame = {0};
+
+	start(&recording);
+	struct guest *guest = &recording.guest;
+	guest_show(guest, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 16, 8);
+	memset(guest->ram + GUEST_PIXELS, 0x5a, 16 * 8 * 4);
+	guest_transfer(guest, 1, (struct vgpu_rect){0, 0, 16, 8}, 0);
+	guest_flush(guest, 1, (struct vgpu_rect){1, 2, 3, 4});
+	CU_ASSERT_EQUAL(vgpu_frame_capture(&frame, guest->device, 0), 0);
+	struct vgpu_frame_hash hash = vgpu_frame_hash(&frame);
+	finish(&recording);
+
+	uint64_t number = next_command(&recording, VIRTIO_GPU_CMD_RESOURCE_FLUSH)->number;
+	CU_ASSERT_EQUAL_FATAL(vgpu_trace_reader_next(recording.reader, &recording.record, NULL), 1);
+	const struct vgpu_trace_frame *found = &recording.record.frame;
+	CU_ASSERT_EQUAL_FATAL(recording.record.type, VGPU_TRACE_FRAME);
+	CU_ASSERT_EQUAL(found->number, 0);
+	CU_ASSERT_EQUAL(found->request, number);
+	CU_ASSERT(found->width == 16 && found->height == 8);
+	CU_ASSERT(found->damage.x == 1 && found->damage.y == 2 && found->damage.width == 3 &&
+		  found->damage.height == 4);
+	CU_ASSERT_TRUE(vgpu_frame_hash_equal(&found->hash, &hash));
+	const struct vgpu_trace_end *end = &next(&recording, VGPU_TRACE_END)->end;
+	CU_ASSERT_EQUAL(end->frames, 1);
+	vgpu_frame_fini(&frame);
+	stop(&recording);
+}
+
+static void records_output_changes_and_resets(void)
+{
+	struct recording recording;
+	struct vgpu_output output = {{0, 0, 1920, 1080}, true};
+
+	start(&recording);
+	guest_show(&recording.guest, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 8, 8);
+	vgpu_device_set_output(recording.guest.device, 1, &output, true);
+	vgpu_device_reset(recording.guest.device);
+	finish(&recording);
+	next_command(&recording, VIRTIO_GPU_CMD_SET_SCANOUT);
+	CU_ASSERT_EQUAL(next(&recording, VGPU_TRACE_OUTPUTS)->outputs.outputs[1].rect.width, 1920);
+	next(&recording, VGPU_TRACE_RESET);
+	stop(&recording);
+}
+
+static const struct unit_test tests[] = {
+	{"records the set-up", records_the_set_up},
+	{"records what a transfer read", records_what_a_transfer_read},
+	{"records a frame per flush", records_a_frame_per_flush},
+	{"records output changes and resets", records_output_changes_and_resets},
+	{NULL, NULL},
+};
+
+const struct unit_suite recorder_suite = {"recorder", tests};
