@@ -251,7 +251,8 @@ static int decompress_stream(struct trace_source *source, const uint8_t *stored,
 			     uint8_t *raw, size_t raw_len, struct vgpu_error *err)
 {
 	ZSTD_inBuffer in = {.src = stored, .size = stored_len};
-	ZSTD_outBuffer out = {.dst = raw, .size = raw_len};
+	/* With room for one byte too many, to see it. */
+	ZSTD_outBuffer out = {.dst = raw, .size = raw_len + 1};
 	size_t before;
 
 	do {
@@ -260,10 +261,10 @@ static int decompress_stream(struct trace_source *source, const uint8_t *stored,
 		if (ZSTD_isError(n))
 			return trace_source_fail(source, err, EBADMSG, "zstd: %s",
 						 ZSTD_getErrorName(n));
-	} while ((in.pos < in.size || out.pos < out.size) && in.pos + out.pos > before);
-	if (in.pos < in.size)
+	} while (out.pos < out.size && in.pos + out.pos > before);
+	if (out.pos > raw_len || in.pos < in.size)
 		return trace_source_fail(source, err, EBADMSG, "more than %zu bytes", raw_len);
-	if (out.pos < out.size)
+	if (out.pos < raw_len)
 		return trace_source_fail(source, err, EBADMSG, "%zu bytes instead of %zu", out.pos,
 					 raw_len);
 	return 0;
@@ -287,7 +288,7 @@ static int decompress(struct trace_source *source, struct trace_block *block, si
 			return trace_source_fail(source, err, EBADMSG, "two lengths");
 		return 0;
 	}
-	uint8_t *raw = array_reserve(source->raw, &source->raw_capacity, raw_len, 1);
+	uint8_t *raw = array_reserve(source->raw, &source->raw_capacity, raw_len + 1, 1);
 	if (raw == NULL)
 		return trace_source_fail(source, err, ENOMEM, "out of memory");
 	source->raw = raw;

@@ -28,11 +28,11 @@ static const struct unit_suite *const suites[] = {
 	&hostile_suite,
 	&edid_suite,
 	&vhost_user_suite,
+	&frame_suite,
+	&trace_suite,
+	&trace_damage_suite,
+	&recorder_suite,
 	/* clang-format on */
-	&mem_map_suite,	   &virtqueue_suite, &device_suite, &mmio_suite,
-	&vhost_user_suite, &frame_suite,     &trace_suite,
-	&mem_map_suite, &virtqueue_suite, &device_suite,       &mmio_suite,	&vhost_user_suite,
-	&frame_suite,	&trace_suite,	  &trace_damage_suite, &recorder_suite,
 };
 
 static bool wanted(const char *name, int argc, char **argv)
