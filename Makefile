@@ -49,11 +49,11 @@ PROGRAMS := vgpu-record vgpu-replay vgpu-trace
 MAINS := recorder/vgpu-record.c replayer/vgpu-replay.c replayer/vgpu-trace.c
 BACKEND_SRC := $(sort $(wildcard backend/*.c backend/*/*.c))
 RECORDER_SRC := $(filter-out $(MAINS),$(sort $(wildcard recorder/*.c)))
-REPLAYER_SRC := $(filter-out $(MAINS),$(sort $(wildcard replayer/*.c)))
+REPLAYER_SRC := $(filter-out $(MAINS),$(sort $(wildcard replayer/*.c replayer/*/*.c)))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 TOOL_SRC := $(sort $(wildcard tests/guests/*.c tests/bench/*.c tests/fuzz/*.c))
 SOURCES := $(BACKEND_SRC) $(RECORDER_SRC) $(REPLAYER_SRC) $(wildcard $(MAINS)) $(UNIT_SRC) $(TOOL_SRC)
-HEADERS := $(sort $(wildcard backend/*.h backend/*/*.h recorder/*.h replayer/*.h tests/*.h tests/*/*.h))
+HEADERS := $(sort $(wildcard backend/*.h backend/*/*.h recorder/*.h replayer/*.h replayer/*/*.h tests/*.h tests/*/*.h))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIBVGPU := $(BUILD)/libvgpu.a

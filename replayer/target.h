@@ -44,7 +44,10 @@ struct vgpu_target_ops {
 	 */
 	int (*capture)(struct vgpu_target *target, uint32_t scanout_id, struct vgpu_frame *frame,
 		       struct vgpu_error *err);
-	/* Changes what the device tells of its outputs; NULL: it cannot. */
+	/*
+	 * Changes what the device tells of its outputs; NULL: it cannot, and of
+	 * what open() was given it has the size of output 0 only.
+	 */
 	int (*set_outputs)(struct vgpu_target *target, const struct vgpu_trace_outputs *outputs,
 			   struct vgpu_error *err);
 	/* What drew: "QEMU 7.2.22 (Debian ...) virtio-gpu-device"; kept by the target. */
@@ -56,6 +59,11 @@ struct vgpu_target_ops {
 extern const struct vgpu_target_ops vgpu_target_builtin;
 extern const struct vgpu_target_ops vgpu_target_qemu;
 
+/*
+ * The target that "NAME" or "NAME:ARGUMENT" says, NULL if there is none of that
+ * name; *argument points into spec, or is NULL without a colon.
+ */
+const struct vgpu_target_ops *vgpu_target_find(const char *spec, const char **argument);
 /*
  * Opens the target that "NAME" or "NAME:ARGUMENT" says; options->argument is
  * set from it. NULL with a sentence in err.
