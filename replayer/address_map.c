@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "address_map.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define PAGE 4096ull
+
+void vgpu_address_map_fini(struct vgpu_address_map *map)
+{
+	free(map->regions);
+	*map = (struct vgpu_address_map){0};
+}
+
+static int by_address(const void *a, const void *b)
+{
+	uint64_t x = ((const struct vgpu_address_region *)a)->gpa;
+	uint64_t y = ((const struct vgpu_address_region *)b)->gpa;
+
+	return (x > y) - (x < y);
+}
+
+/* Sorts, and joins what overlaps or touches. */
+static void merge(struct vgpu_address_map *map)
+{
+	size_t out = 0;
+
+	if (map->count > 0)
+		qsort(map->regions, map->count, sizeof(map->regions[0]), by_address);
+	for (size_t i = 0; i < map->count; i++) {
+		struct vgpu_address_region *region = &map->regions[i];
+		struct vgpu_address_region *last = out > 0 ? &map->regions[out - 1] : NULL;
+
+		/* The end of the last page of all is 2^64: compare sizes, not ends. */
+		if (last == NULL || region->gpa - last->gpa > last->size) {
+			map->regions[out++] = *region;
+			continue;
+		}
+		uint64_t size = region->gpa - last->gpa + region->size;
+		if (size > last->size)
+			last->size = size;
+	}
+	map->count = out;
+}
+
+static int make_room(struct vgpu_address_map *map)
+{
+	if (map->count < map->capacity)
+		return 0;
+	/* A guest uses the same pages again and again: merging keeps the list short. */
+	merge(map);
+	if (map->count < map->capacity / 2)
+		return 0;
+	size_t capacity = map->capacity == 0 ? 64 : map->capacity * 2;
+	struct vgpu_address_region *bigger = reallocarray(map->regions, capacity, sizeof(*bigger));
+	if (bigger == NULL)
+		return -ENOMEM;
+	map->regions = bigger;
+	map->capacity = capacity;
+	return 0;
+}
+
+int vgpu_address_map_add(struct vgpu_address_map *map, uint64_t gpa, uint64_t len)
+{
+	uint64_t first = gpa & ~(PAGE - 1), last;
+
+	if (len == 0)
+		return 0;
+	if (__builtin_add_overflow(gpa, len - 1, &last))
+		return -EINVAL;
+	uint64_t size = (last & ~(PAGE - 1)) - first + PAGE;
+	if (size == 0)
+		return -EINVAL;
+	int ret = make_room(map);
+	if (ret < 0)
+		return ret;
+	map->regions[map->count++] = (struct vgpu_address_region){.gpa = first, .size = size};
+	return 0;
+}
+
+int vgpu_address_map_lay_out(struct vgpu_address_map *map, uint64_t offset, uint64_t limit,
+			     uint64_t *end)
+{
+	merge(map);
+	for (size_t i = 0; i < map->count; i++) {
+		if (offset > limit || map->regions[i].size > limit - offset)
+			return -EFBIG;
+		map->regions[i].offset = offset;
+		offset += map->regions[i].size;
+	}
+	*end = offset;
+	return 0;
+}
+
+bool vgpu_address_map_find(const struct vgpu_address_map *map, uint64_t gpa, uint64_t len,
+			   uint64_t *offset)
+{
+	size_t low = 0, high = map->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct vgpu_address_region *region = &map->regions[middle];
+
+		if (gpa < region->gpa) {
+			high = middle;
+		} else if (gpa - region->gpa >= region->size) {
+			low = middle + 1;
+		} else {
+			*offset = region->offset + (gpa - region->gpa);
+			return len <= region->size - (gpa - region->gpa);
+		}
+	}
+	return false;
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+#include "decode.h"
+
+#include <endian.h>
+#include <inttypes.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_gpu.h>
+#include <linux/virtio_ring.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum kind { U32, U64, RECT, FORMAT, ENTRIES, END };
+
+struct field {
+	const char *name;
+	enum kind kind;
+	size_t offset;
+};
+
+#define AT(type, member) offsetof(struct virtio_gpu_##type, member)
+#define FIELDS_MAX	 8
+
+/* In the order in which people want to read them, not that of the wire. */
+static const struct command {
+	uint32_t type;
+	struct field fields[FIELDS_MAX];
+} commands[] = {
+	{VIRTIO_GPU_CMD_GET_DISPLAY_INFO, {{NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_RESOURCE_CREATE_2D,
+	 {{"resource", U32, AT(resource_create_2d, resource_id)},
+	  {"format", FORMAT, AT(resource_create_2d, format)},
+	  {"width", U32, AT(resource_create_2d, width)},
+	  {"height", U32, AT(resource_create_2d, height)},
+	  {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_RESOURCE_UNREF,
+	 {{"resource", U32, AT(resource_unref, resource_id)}, {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_SET_SCANOUT,
+	 {{"scanout", U32, AT(set_scanout, scanout_id)},
+	  {"resource", U32, AT(set_scanout, resource_id)},
+	  {"rect", RECT, AT(set_scanout, r)},
+	  {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_RESOURCE_FLUSH,
+	 {{"resource", U32, AT(resource_flush, resource_id)},
+	  {"rect", RECT, AT(resource_flush, r)},
+	  {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D,
+	 {{"resource", U32, AT(transfer_to_host_2d, resource_id)},
+	  {"rect", RECT, AT(transfer_to_host_2d, r)},
+	  {"offset", U64, AT(transfer_to_host_2d, offset)},
+	  {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
+	 {{"resource", U32, AT(resource_attach_backing, resource_id)},
+	  {"entries", ENTRIES, AT(resource_attach_backing, nr_entries)},
+	  {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING,
+	 {{"resource", U32, AT(resource_detach_backing, resource_id)}, {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_GET_CAPSET_INFO,
+	 {{"index", U32, AT(get_capset_info, capset_index)}, {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_GET_CAPSET,
+	 {{"capset", U32, AT(get_capset, capset_id)},
+	  {"version", U32, AT(get_capset, capset_version)},
+	  {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_GET_EDID, {{"scanout", U32, AT(cmd_get_edid, scanout)}, {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID,
+	 {{"resource", U32, AT(resource_assign_uuid, resource_id)}, {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB,
+	 {{"resource", U32, AT(resource_create_blob, resource_id)},
+	  {"memory", U32, AT(resource_create_blob, blob_mem)},
+	  {"flags", U32, AT(resource_create_blob, blob_flags)},
+	  {"blob", U64, AT(resource_create_blob, blob_id)},
+	  {"size", U64, AT(resource_create_blob, size)},
+	  {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_SET_SCANOUT_BLOB,
+	 {{"scanout", U32, AT(set_scanout_blob, scanout_id)},
+	  {"resource", U32, AT(set_scanout_blob, resource_id)},
+	  {"rect", RECT, AT(set_scanout_blob, r)},
+	  {"format", FORMAT, AT(set_scanout_blob, format)},
+	  {"width", U32, AT(set_scanout_blob, width)},
+	  {"height", U32, AT(set_scanout_blob, height)},
+	  {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_UPDATE_CURSOR,
+	 {{"scanout", U32, AT(update_cursor, pos.scanout_id)},
+	  {"x", U32, AT(update_cursor, pos.x)},
+	  {"y", U32, AT(update_cursor, pos.y)},
+	  {"resource", U32, AT(update_cursor, resource_id)},
+	  {"hot_x", U32, AT(update_cursor, hot_x)},
+	  {"hot_y", U32, AT(update_cursor, hot_y)},
+	  {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_MOVE_CURSOR,
+	 {{"scanout", U32, AT(update_cursor, pos.scanout_id)},
+	  {"x", U32, AT(update_cursor, pos.x)},
+	  {"y", U32, AT(update_cursor, pos.y)},
+	  {NULL, END, 0}}},
+};
+
+static const struct {
+	unsigned int bit;
+	const char *name;
+} features[] = {
+	{VIRTIO_GPU_F_VIRGL, "VIRTIO_GPU_F_VIRGL"},
+	{VIRTIO_GPU_F_EDID, "VIRTIO_GPU_F_EDID"},
+	{VIRTIO_GPU_F_RESOURCE_UUID, "VIRTIO_GPU_F_RESOURCE_UUID"},
+	{VIRTIO_GPU_F_RESOURCE_BLOB, "VIRTIO_GPU_F_RESOURCE_BLOB"},
+	{VIRTIO_GPU_F_CONTEXT_INIT, "VIRTIO_GPU_F_CONTEXT_INIT"},
+	{VIRTIO_F_NOTIFY_ON_EMPTY, "VIRTIO_F_NOTIFY_ON_EMPTY"},
+	{VIRTIO_F_ANY_LAYOUT, "VIRTIO_F_ANY_LAYOUT"},
+	{VIRTIO_RING_F_INDIRECT_DESC, "VIRTIO_RING_F_INDIRECT_DESC"},
+	{VIRTIO_RING_F_EVENT_IDX, "VIRTIO_RING_F_EVENT_IDX"},
+	{VIRTIO_F_VERSION_1, "VIRTIO_F_VERSION_1"},
+	{VIRTIO_F_ACCESS_PLATFORM, "VIRTIO_F_ACCESS_PLATFORM"},
+	{VIRTIO_F_RING_PACKED, "VIRTIO_F_RING_PACKED"},
+	{VIRTIO_F_ORDER_PLATFORM, "VIRTIO_F_ORDER_PLATFORM"},
+	{VIRTIO_F_SR_IOV, "VIRTIO_F_SR_IOV"},
+};
+
+const char *vgpu_feature_name(unsigned int bit)
+{
+	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+		if (features[i].bit == bit)
+			return features[i].name;
+	return NULL;
+}
+
+static bool holds(uint64_t len, uint64_t offset, uint64_t size)
+{
+	return offset <= len && size <= len - offset;
+}
+
+uint32_t vgpu_message_u32(const uint8_t *bytes, uint64_t len, uint64_t offset)
+{
+	uint32_t value;
+
+	if (!holds(len, offset, sizeof(value)))
+		return 0;
+	memcpy(&value, bytes + offset, sizeof(value));
+	return le32toh(value);
+}
+
+uint64_t vgpu_message_u64(const uint8_t *bytes, uint64_t len, uint64_t offset)
+{
+	uint64_t value;
+
+	if (!holds(len, offset, sizeof(value)))
+		return 0;
+	memcpy(&value, bytes + offset, sizeof(value));
+	return le64toh(value);
+}
+
+static struct vgpu_rect rect_at(const uint8_t *bytes, uint64_t len, uint64_t offset)
+{
+	return (struct vgpu_rect){
+		.x = vgpu_message_u32(bytes, len, offset),
+		.y = vgpu_message_u32(bytes, len, offset + 4),
+		.width = vgpu_message_u32(bytes, len, offset + 8),
+		.height = vgpu_message_u32(bytes, len, offset + 12),
+	};
+}
+
+/* What the entries that are there add up to. */
+static uint64_t entries_size(const uint8_t *bytes, uint64_t len, uint64_t offset)
+{
+	uint64_t count = vgpu_message_u32(bytes, len, offset), size = 0;
+	uint64_t at = sizeof(struct virtio_gpu_resource_attach_backing);
+
+	for (uint64_t i = 0; i < count && holds(len, at, sizeof(struct virtio_gpu_mem_entry));
+	     i++) {
+		size += vgpu_message_u32(bytes, len,
+					 at + offsetof(struct virtio_gpu_mem_entry, length));
+		at += sizeof(struct virtio_gpu_mem_entry);
+	}
+	return size;
+}
+
+static const struct command *find(uint32_t type)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (commands[i].type == type)
+			return &commands[i];
+	return NULL;
+}
+
+static size_t size_of(enum kind kind)
+{
+	static const size_t sizes[] = {
+		[U32] = 4, [U64] = 8, [RECT] = 16, [FORMAT] = 4, [ENTRIES] = 4, [END] = 0,
+	};
+
+	return sizes[kind];
+}
+
+/* ---- text ---------------------------------------------------------------------- */
+
+struct text {
+	char *at;
+	size_t used;
+};
+
+static void add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct text *text, const char *format, ...)
+{
+	size_t room = VGPU_DECODE_TEXT - text->used;
+	va_list args;
+
+	va_start(args, format);
+	int n = vsnprintf(text->at + text->used, room, format, args);
+	va_end(args);
+	if (n > 0)
+		text->used += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static void add_type(struct text *text, uint32_t type)
+{
+	const char *name = vgpu_type_name(type);
+
+	if (name != NULL)
+		add(text, "%s", name);
+	else
+		add(text, "type=0x%04x", type);
+}
+
+static void add_field(struct text *text, const struct field *field, const uint8_t *bytes,
+		      uint64_t len)
+{
+	uint32_t value = vgpu_message_u32(bytes, len, field->offset);
+	const char *format = field->kind == FORMAT ? vgpu_format_name(value) : NULL;
+	struct vgpu_rect rect;
+
+	if (field->kind == RECT) {
+		rect = rect_at(bytes, len, field->offset);
+		add(text, " %s=%ux%u+%u+%u", field->name, rect.width, rect.height, rect.x, rect.y);
+	} else if (field->kind == U64) {
+		add(text, " %s=%" PRIu64, field->name, vgpu_message_u64(bytes, len, field->offset));
+	} else if (format != NULL) {
+		add(text, " %s=%s", field->name, format);
+	} else {
+		add(text, " %s=%u", field->name, value);
+	}
+	if (field->kind == ENTRIES)
+		add(text, " bytes=%" PRIu64, entries_size(bytes, len, field->offset));
+}
+
+/* Bytes that are too few for a header. */
+static void add_scrap(struct text *text, const uint8_t *bytes, uint64_t len)
+{
+	add(text, "%" PRIu64 " byte%s", len, len == 1 ? "" : "s");
+	for (uint64_t i = 0; i < len; i++)
+		add(text, " %02x", bytes[i]);
+}
+
+static void add_fence(struct text *text, const uint8_t *bytes, uint64_t len)
+{
+	uint32_t flags = vgpu_message_u32(bytes, len, AT(ctrl_hdr, flags));
+	uint32_t context = vgpu_message_u32(bytes, len, AT(ctrl_hdr, ctx_id));
+
+	if ((flags & VIRTIO_GPU_FLAG_FENCE) != 0)
+		add(text, " fence=%" PRIu64, vgpu_message_u64(bytes, len, AT(ctrl_hdr, fence_id)));
+	if ((flags & ~(uint32_t)VIRTIO_GPU_FLAG_FENCE) != 0)
+		add(text, " flags=0x%x", flags);
+	if (context != 0)
+		add(text, " context=%u", context);
+}
+
+void vgpu_decode_request(const uint8_t *bytes, uint64_t len, char text[VGPU_DECODE_TEXT])
+{
+	struct text out = {text, 0};
+
+	text[0] = '\0';
+	if (len < sizeof(struct virtio_gpu_ctrl_hdr)) {
+		add(&out, "short request: ");
+		add_scrap(&out, bytes, len);
+		return;
+	}
+	uint32_t type = vgpu_message_u32(bytes, len, 0);
+	const struct command *command = find(type);
+	add_type(&out, type);
+	for (size_t i = 0; command != NULL && command->fields[i].kind != END; i++) {
+		const struct field *field = &command->fields[i];
+		if (holds(len, field->offset, size_of(field->kind)))
+			add_field(&out, field, bytes, len);
+	}
+	add_fence(&out, bytes, len);
+}
+
+static void add_outputs(struct text *text, const uint8_t *bytes, uint64_t len)
+{
+	for (unsigned int i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
+		uint64_t at = offsetof(struct virtio_gpu_resp_display_info, pmodes) +
+			      i * sizeof(struct virtio_gpu_display_one);
+		if (vgpu_message_u32(bytes, len,
+				     at + offsetof(struct virtio_gpu_display_one, enabled)) == 0)
+			continue;
+		struct vgpu_rect rect = rect_at(bytes, len, at);
+		add(text, " %u:%ux%u+%u+%u", i, rect.width, rect.height, rect.x, rect.y);
+	}
+}
+
+void vgpu_decode_answer(const uint8_t *bytes, uint64_t len, char text[VGPU_DECODE_TEXT])
+{
+	struct text out = {text, 0};
+
+	text[0] = '\0';
+	if (len == 0) {
+		add(&out, "nothing");
+		return;
+	}
+	if (len < sizeof(struct virtio_gpu_ctrl_hdr)) {
+		add_scrap(&out, bytes, len);
+		return;
+	}
+	uint32_t type = vgpu_message_u32(bytes, len, 0);
+	add_type(&out, type);
+	if (type == VIRTIO_GPU_RESP_OK_DISPLAY_INFO)
+		add_outputs(&out, bytes, len);
+	if (type == VIRTIO_GPU_RESP_OK_EDID)
+		add(&out, " size=%u", vgpu_message_u32(bytes, len, AT(resp_edid, size)));
+	add_fence(&out, bytes, len);
+}
+
+/* ---- JSON ---------------------------------------------------------------------- */
+
+/* A double would cut it. */
+static void json_u64(cJSON *object, const char *name, uint64_t value)
+{
+	char number[24];
+
+	snprintf(number, sizeof(number), "%" PRIu64, value);
+	cJSON_AddRawToObject(object, name, number);
+}
+
+static void json_type(cJSON *object, const char *name, uint32_t type)
+{
+	const char *known = vgpu_type_name(type);
+	char text[16];
+
+	snprintf(text, sizeof(text), "0x%04x", type);
+	cJSON_AddStringToObject(object, name, known != NULL ? known : text);
+}
+
+static void json_rect(cJSON *object, const char *name, const struct vgpu_rect *rect)
+{
+	cJSON *member = cJSON_AddObjectToObject(object, name);
+
+	cJSON_AddNumberToObject(member, "x", rect->x);
+	cJSON_AddNumberToObject(member, "y", rect->y);
+	cJSON_AddNumberToObject(member, "width", rect->width);
+	cJSON_AddNumberToObject(member, "height", rect->height);
+}
+
+static void json_field(cJSON *object, const struct field *field, const uint8_t *bytes, uint64_t len)
+{
+	uint32_t value = vgpu_message_u32(bytes, len, field->offset);
+	const char *format = field->kind == FORMAT ? vgpu_format_name(value) : NULL;
+	struct vgpu_rect rect;
+
+	if (field->kind == RECT) {
+		rect = rect_at(bytes, len, field->offset);
+		json_rect(object, field->name, &rect);
+	} else if (field->kind == U64) {
+		json_u64(object, field->name, vgpu_message_u64(bytes, len, field->offset));
+	} else if (format != NULL) {
+		cJSON_AddStringToObject(object, field->name, format);
+	} else {
+		cJSON_AddNumberToObject(object, field->name, value);
+	}
+	if (field->kind == ENTRIES)
+		json_u64(object, "bytes", entries_size(bytes, len, field->offset));
+}
+
+static void json_fence(cJSON *object, const uint8_t *bytes, uint64_t len)
+{
+	uint32_t flags = vgpu_message_u32(bytes, len, AT(ctrl_hdr, flags));
+
+	if ((flags & VIRTIO_GPU_FLAG_FENCE) != 0)
+		json_u64(object, "fence", vgpu_message_u64(bytes, len, AT(ctrl_hdr, fence_id)));
+}
+
+void vgpu_decode_request_json(const uint8_t *bytes, uint64_t len, cJSON *object)
+{
+	if (len < sizeof(struct virtio_gpu_ctrl_hdr)) {
+		cJSON_AddNullToObject(object, "command");
+		return;
+	}
+	uint32_t type = vgpu_message_u32(bytes, len, 0);
+	const struct command *command = find(type);
+	json_type(object, "command", type);
+	for (size_t i = 0; command != NULL && command->fields[i].kind != END; i++) {
+		const struct field *field = &command->fields[i];
+		if (holds(len, field->offset, size_of(field->kind)))
+			json_field(object, field, bytes, len);
+	}
+	json_fence(object, bytes, len);
+}
+
+void vgpu_decode_answer_json(const uint8_t *bytes, uint64_t len, cJSON *object)
+{
+	if (len < sizeof(struct virtio_gpu_ctrl_hdr))
+		cJSON_AddNullToObject(object, "answer");
+	else
+		json_type(object, "answer", vgpu_message_u32(bytes, len, 0));
+}

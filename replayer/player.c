@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: MIT */
+#include "player.h"
+
+#include "address_map.h"
+#include "decode.h"
+#include "driver.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_gpu.h>
+#include <linux/virtio_ring.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A trace that says nothing of its outputs gets this one. */
+#define DEFAULT_WIDTH  1280
+#define DEFAULT_HEIGHT 800
+
+/*
+ * Features that are negotiated as the guest did: all of the device type, and
+ * of the transport those that a request's fate can depend on. Notifications are
+ * the player's own business: it polls.
+ */
+#define DEVICE_FEATURES ((1ull << 24) - 1)
+#define KEPT_FEATURES                                                                              \
+	(DEVICE_FEATURES | 1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_F_VERSION_1)
+
+struct vgpu_player {
+	struct vgpu_trace_reader *reader;
+	uint64_t num_requests, num_frames;
+	struct vgpu_trace_outputs outputs; /* that a target is opened with */
+	uint64_t arena_size, memory_size;
+	struct vgpu_address_map addresses;
+	/* A request with its addresses moved. */
+	uint8_t *request;
+	uint32_t request_capacity;
+};
+
+/* ---- what playing the trace takes ---------------------------------------------- */
+
+static uint32_t field_u32(const struct vgpu_trace_request *request, size_t offset)
+{
+	return vgpu_message_u32(request->request, request->request_len, offset);
+}
+
+static uint32_t command_of(const struct vgpu_trace_request *request)
+{
+	return field_u32(request, offsetof(struct virtio_gpu_ctrl_hdr, type));
+}
+
+/* Whether the recording device executed the command. */
+static bool accepted(const struct vgpu_trace_request *request)
+{
+	uint32_t type = vgpu_message_u32(request->response, request->used_len,
+					 offsetof(struct virtio_gpu_ctrl_hdr, type));
+
+	return type >= VIRTIO_GPU_RESP_OK_NODATA && type < VIRTIO_GPU_RESP_ERR_UNSPEC;
+}
+
+/* The number of backing entries that are there in full; 0 for other commands. */
+static uint32_t num_entries(const struct vgpu_trace_request *request)
+{
+	const size_t first = sizeof(struct virtio_gpu_resource_attach_backing);
+
+	if (command_of(request) != VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING ||
+	    request->request_len < first)
+		return 0;
+	uint32_t said =
+		field_u32(request, offsetof(struct virtio_gpu_resource_attach_backing, nr_entries));
+	uint32_t there = (request->request_len - (uint32_t)first) /
+			 (uint32_t)sizeof(struct virtio_gpu_mem_entry);
+	return said < there ? said : there;
+}
+
+static struct virtio_gpu_mem_entry entry_at(const uint8_t *bytes, uint32_t index)
+{
+	struct virtio_gpu_mem_entry entry;
+
+	memcpy(&entry,
+	       bytes + sizeof(struct virtio_gpu_resource_attach_backing) + index * sizeof(entry),
+	       sizeof(entry));
+	return entry;
+}
+
+static int add_range(struct vgpu_player *player, uint64_t number, uint64_t gpa, uint64_t len,
+		     struct vgpu_error *err)
+{
+	int ret = vgpu_address_map_add(&player->addresses, gpa, len);
+
+	if (ret == -ENOMEM)
+		return vgpu_error_set(err, ENOMEM, "out of memory");
+	if (ret < 0)
+		return vgpu_error_set(err, EINVAL,
+				      "request %llu: guest memory from 0x%llx wraps around",
+				      (unsigned long long)number, (unsigned long long)gpa);
+	return 0;
+}
+
+static int plan_memory(struct vgpu_player *player, const struct vgpu_trace_request *request,
+		       struct vgpu_error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < request->num_segments; i++)
+		ret = add_range(player, request->number, request->segments[i].gpa,
+				request->segments[i].len, err);
+	uint32_t entries = accepted(request) ? num_entries(request) : 0;
+	for (uint32_t i = 0; ret == 0 && i < entries; i++) {
+		struct virtio_gpu_mem_entry entry = entry_at(request->request, i);
+		ret = add_range(player, request->number, le64toh(entry.addr), le32toh(entry.length),
+				err);
+	}
+	return ret;
+}
+
+static int plan_request(struct vgpu_player *player, const struct vgpu_trace_request *request,
+			struct vgpu_error *err)
+{
+	/* As if it were an indirect chain, which some targets get instead. */
+	uint64_t size = vgpu_driver_arena_size(request->descs, request->num_descs, 0);
+	uint64_t data_len = 0;
+
+	for (size_t i = 0; i < request->num_segments; i++)
+		data_len += request->segments[i].len;
+	if (request->queue >= VGPU_NUM_QUEUES || request->num_descs == 0 ||
+	    size > VGPU_PLAYER_CHAIN_MAX ||
+	    (request->data != NULL && data_len != request->data_len))
+		return vgpu_error_set(err, EINVAL,
+				      "request %llu: queue %u, %u descriptors, %llu bytes: "
+				      "nothing that can be played",
+				      (unsigned long long)request->number, request->queue,
+				      request->num_descs, (unsigned long long)size);
+	if (size > player->arena_size)
+		player->arena_size = size;
+	player->num_requests++;
+	return plan_memory(player, request, err);
+}
+
+static int plan_outputs(struct vgpu_player *player, const struct vgpu_trace_outputs *outputs,
+			struct vgpu_error *err)
+{
+	struct vgpu_trace_outputs *plan = &player->outputs;
+
+	if (outputs->num_scanouts == 0 || outputs->num_scanouts > VGPU_MAX_SCANOUTS)
+		return vgpu_error_set(err, EINVAL, "%u scanouts", outputs->num_scanouts);
+	if (plan->num_scanouts == 0)
+		*plan = *outputs;
+	else if (plan->num_scanouts < outputs->num_scanouts)
+		plan->num_scanouts = outputs->num_scanouts;
+	return 0;
+}
+
+static int plan_record(struct vgpu_player *player, const struct vgpu_trace_record *record,
+		       struct vgpu_error *err)
+{
+	switch (record->type) {
+	case VGPU_TRACE_OUTPUTS:
+		return plan_outputs(player, &record->outputs, err);
+	case VGPU_TRACE_REQUEST:
+		return plan_request(player, &record->request, err);
+	case VGPU_TRACE_FRAME:
+		if (record->frame.scanout_id >= VGPU_MAX_SCANOUTS)
+			return vgpu_error_set(err, EINVAL, "frame %llu: scanout %u",
+					      (unsigned long long)record->frame.number,
+					      record->frame.scanout_id);
+		player->num_frames++;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int lay_out(struct vgpu_player *player, struct vgpu_error *err)
+{
+	const uint64_t page = 4096;
+	uint64_t begin;
+
+	player->arena_size = (player->arena_size + page - 1) & ~(page - 1);
+	begin = VGPU_DRIVER_RINGS_BYTES + player->arena_size;
+	if (vgpu_address_map_lay_out(&player->addresses, begin, VGPU_PLAYER_MEMORY_MAX,
+				     &player->memory_size) < 0)
+		return vgpu_error_set(err, EFBIG, "needs more than %llu MiB of guest memory",
+				      VGPU_PLAYER_MEMORY_MAX >> 20);
+	return 0;
+}
+
+static int plan(struct vgpu_player *player, struct vgpu_error *err)
+{
+	struct vgpu_trace_record record;
+	int ret;
+
+	while ((ret = vgpu_trace_reader_next(player->reader, &record, err)) > 0) {
+		ret = plan_record(player, &record, err);
+		if (ret < 0)
+			return ret;
+	}
+	if (ret < 0)
+		return ret;
+	if (player->outputs.num_scanouts == 0) {
+		player->outputs.num_scanouts = 1;
+		player->outputs.outputs[0] = (struct vgpu_output){
+			.rect = {.width = DEFAULT_WIDTH, .height = DEFAULT_HEIGHT},
+			.enabled = true,
+		};
+	}
+	return lay_out(player, err);
+}
+
+struct vgpu_player *vgpu_player_new(struct vgpu_trace_reader *reader, struct vgpu_error *err)
+{
+	struct vgpu_player *player = calloc(1, sizeof(*player));
+
+	if (player == NULL) {
+		vgpu_error_set(err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	player->reader = reader;
+	if (plan(player, err) < 0) {
+		vgpu_player_free(player);
+		return NULL;
+	}
+	return player;
+}
+
+void vgpu_player_free(struct vgpu_player *player)
+{
+	if (player == NULL)
+		return;
+	vgpu_address_map_fini(&player->addresses);
+	free(player->request);
+	free(player);
+}
+
+uint64_t vgpu_player_requests(const struct vgpu_player *player)
+{
+	return player->num_requests;
+}
+
+uint64_t vgpu_player_frames(const struct vgpu_player *player)
+{
+	return player->num_frames;
+}
+
+void vgpu_player_target_options(const struct vgpu_player *player,
+				struct vgpu_target_options *options)
+{
+	*options = (struct vgpu_target_options){
+		.memory_size = player->memory_size,
+		.num_scanouts = player->outputs.num_scanouts,
+	};
+	memcpy(options->outputs, player->outputs.outputs, sizeof(options->outputs));
+}
+
+/* ---- playing --------------------------------------------------------------------- */
+
+/* Resources whose pixels the recording dropped, until they are made anew. */
+struct stale_set {
+	uint32_t *ids;
+	size_t count, capacity;
+};
+
+struct play {
+	struct vgpu_player *player;
+	struct vgpu_target *target;
+	struct vgpu_driver driver;
+	const struct vgpu_player_events *events;
+	void *opaque;
+	bool started;			    /* the driver is set up */
+	struct vgpu_trace_outputs recorded; /* what the recording had last */
+	struct vgpu_trace_outputs given;    /* what the target has, as far as it can */
+	uint32_t shown[VGPU_MAX_SCANOUTS];  /* resource of each scanout */
+	struct stale_set stale;
+	struct vgpu_frame frame;
+	/* An error that is the trace's fault, not the target's. */
+	bool trace_failed;
+};
+
+static bool stale_find(const struct stale_set *set, uint32_t id, size_t *index)
+{
+	for (*index = 0; *index < set->count; ++*index)
+		if (set->ids[*index] == id)
+			return true;
+	return false;
+}
+
+static int stale_add(struct stale_set *set, uint32_t id)
+{
+	size_t index;
+
+	if (stale_find(set, id, &index))
+		return 0;
+	if (set->count == set->capacity) {
+		size_t capacity = set->capacity == 0 ? 16 : set->capacity * 2;
+		uint32_t *bigger = reallocarray(set->ids, capacity, sizeof(*bigger));
+		if (bigger == NULL)
+			return -ENOMEM;
+		set->ids = bigger;
+		set->capacity = capacity;
+	}
+	set->ids[set->count++] = id;
+	return 0;
+}
+
+static void stale_remove(struct stale_set *set, uint32_t id)
+{
+	size_t index;
+
+	if (stale_find(set, id, &index))
+		set->ids[index] = set->ids[--set->count];
+}
+
+static int trace_fault(struct play *play, int ret)
+{
+	play->trace_failed = true;
+	return ret;
+}
+
+static int play_reset(struct play *play, struct vgpu_error *err)
+{
+	play->started = false;
+	play->stale.count = 0;
+	memset(play->shown, 0, sizeof(play->shown));
+	return vgpu_driver_reset(&play->driver, err);
+}
+
+static int set_up(struct play *play, const struct vgpu_start_event *start, struct vgpu_error *err)
+{
+	uint64_t offered;
+	int ret = vgpu_driver_reset(&play->driver, err);
+
+	if (ret == 0)
+		ret = vgpu_driver_offered(&play->driver, &offered, err);
+	if (ret == 0)
+		ret = vgpu_driver_negotiate(
+			&play->driver, start->features_accepted & offered & KEPT_FEATURES, err);
+	return ret;
+}
+
+/* A guest that stops and goes on starts again without a reset in between. */
+static int play_start(struct play *play, const struct vgpu_start_event *start,
+		      struct vgpu_error *err)
+{
+	bool again = play->started;
+	int ret = again ? 0 : set_up(play, start, err);
+
+	for (unsigned int i = 0; ret == 0 && i < VGPU_NUM_QUEUES; i++) {
+		if (!start->queues[i].ready || play->driver.queues[i].info.ready)
+			continue;
+		ret = vgpu_driver_set_queue(&play->driver, i, start->queues[i].size, err);
+		if (ret == -EINVAL)
+			return trace_fault(play, ret);
+	}
+	if (ret == 0 && !again)
+		ret = vgpu_driver_ok(&play->driver, err);
+	play->started = ret == 0;
+	return ret;
+}
+
+static bool outputs_equal(const struct vgpu_trace_outputs *a, const struct vgpu_trace_outputs *b)
+{
+	if (a->num_scanouts != b->num_scanouts)
+		return false;
+	for (unsigned int i = 0; i < a->num_scanouts; i++)
+		if (a->outputs[i].enabled != b->outputs[i].enabled ||
+		    memcmp(&a->outputs[i].rect, &b->outputs[i].rect, sizeof(struct vgpu_rect)) != 0)
+			return false;
+	return true;
+}
+
+static int play_outputs(struct play *play, const struct vgpu_trace_outputs *outputs,
+			struct vgpu_error *err)
+{
+	const struct vgpu_target_ops *ops = play->target->ops;
+
+	play->recorded = *outputs;
+	if (ops->set_outputs == NULL || outputs_equal(&play->given, outputs))
+		return 0;
+	int ret = ops->set_outputs(play->target, outputs, err);
+	if (ret == 0)
+		play->given = *outputs;
+	return ret;
+}
+
+/* Puts the memory that the device read where the device will read it. */
+static int place_memory(struct play *play, const struct vgpu_trace_request *request,
+			struct vgpu_error *err)
+{
+	const uint8_t *data = request->data;
+
+	if (data == NULL)
+		return 0;
+	for (size_t i = 0; i < request->num_segments; i++) {
+		const struct vgpu_trace_segment *segment = &request->segments[i];
+		uint64_t offset;
+
+		if (segment->len == 0)
+			continue;
+		/* The plan had every segment: this only fails if the file has changed. */
+		if (!vgpu_address_map_find(&play->player->addresses, segment->gpa, segment->len,
+					   &offset))
+			return trace_fault(play, vgpu_error_set(err, EBADMSG,
+								"trace changed while it played"));
+		memcpy(play->target->memory + offset, data, segment->len);
+		data += segment->len;
+	}
+	return 0;
+}
+
+/* The request's bytes with moved addresses; valid until the next call. */
+static const uint8_t *move_addresses(struct play *play, const struct vgpu_trace_request *request)
+{
+	struct vgpu_player *player = play->player;
+	uint32_t entries = num_entries(request);
+
+	if (entries == 0)
+		return request->request;
+	if (request->request_len > player->request_capacity) {
+		uint8_t *bigger = realloc(player->request, request->request_len);
+		if (bigger == NULL)
+			return NULL;
+		player->request = bigger;
+		player->request_capacity = request->request_len;
+	}
+	memcpy(player->request, request->request, request->request_len);
+	for (uint32_t i = 0; i < entries; i++) {
+		struct virtio_gpu_mem_entry entry = entry_at(request->request, i);
+		uint64_t offset;
+
+		if (!vgpu_address_map_find(&player->addresses, le64toh(entry.addr),
+					   le32toh(entry.length), &offset))
+			continue;
+		entry.addr = htole64(play->target->memory_gpa + offset);
+		memcpy(player->request + sizeof(struct virtio_gpu_resource_attach_backing) +
+			       i * sizeof(entry),
+		       &entry, sizeof(entry));
+	}
+	return player->request;
+}
+
+/* Follows what scanouts show, and which resources cannot be compared. */
+static int follow(struct play *play, const struct vgpu_trace_request *request)
+{
+	uint32_t resource, scanout;
+
+	if (!accepted(request))
+		return 0;
+	switch (command_of(request)) {
+	case VIRTIO_GPU_CMD_SET_SCANOUT:
+		scanout = field_u32(request, offsetof(struct virtio_gpu_set_scanout, scanout_id));
+		resource = field_u32(request, offsetof(struct virtio_gpu_set_scanout, resource_id));
+		if (scanout < VGPU_MAX_SCANOUTS)
+			play->shown[scanout] = resource;
+		return 0;
+	case VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D:
+		resource = field_u32(request,
+				     offsetof(struct virtio_gpu_transfer_to_host_2d, resource_id));
+		return request->dropped ? stale_add(&play->stale, resource) : 0;
+	case VIRTIO_GPU_CMD_RESOURCE_CREATE_2D:
+		resource = field_u32(request,
+				     offsetof(struct virtio_gpu_resource_create_2d, resource_id));
+		stale_remove(&play->stale, resource);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* A driver may have made a queue ready after START; any size will do for it. */
+static int want_queue(struct play *play, unsigned int queue, struct vgpu_error *err)
+{
+	if (!play->started)
+		return trace_fault(play, vgpu_error_set(err, EBADMSG, "no START before it"));
+	if (play->driver.queues[queue].info.ready)
+		return 0;
+	return vgpu_driver_set_queue(&play->driver, queue, VGPU_QUEUE_SIZE_MAX, err);
+}
+
+static int submit(struct play *play, const struct vgpu_trace_request *request,
+		  struct vgpu_driver_answer *answer, struct vgpu_error *err)
+{
+	const uint8_t *bytes = move_addresses(play, request);
+	uint16_t size = play->driver.queues[request->queue].info.size;
+	struct vgpu_driver_request chain = {
+		.queue = request->queue,
+		.head = request->head % size,
+		.descs = request->descs,
+		.num_descs = request->num_descs,
+		.indirect_at = request->indirect_at,
+		.bytes = bytes,
+		.len = request->request_len,
+	};
+
+	if (bytes == NULL)
+		return trace_fault(play, vgpu_error_set(err, ENOMEM, "out of memory"));
+	/*
+	 * QEMU 7.2 misreads a chain that begins with direct descriptors and ends in an
+	 * indirect table (VG-IND-005), and how a ring is read is not the matter there.
+	 */
+	if (chain.indirect_at > 0 && !play->target->ops->exact)
+		chain.indirect_at = 0;
+	int ret = vgpu_driver_submit(&play->driver, &chain, answer, err);
+	if (ret == -EINVAL || ret == -ENOSPC)
+		play->trace_failed = true;
+	return ret;
+}
+
+static int play_request(struct play *play, const struct vgpu_trace_request *request,
+			struct vgpu_error *err)
+{
+	struct vgpu_driver_answer got;
+	int ret = want_queue(play, request->queue, err);
+
+	if (ret == 0)
+		ret = place_memory(play, request, err);
+	if (ret == 0)
+		ret = submit(play, request, &got, err);
+	if (ret == 0 && follow(play, request) < 0)
+		ret = trace_fault(play, vgpu_error_set(err, ENOMEM, "out of memory"));
+	if (ret < 0 || play->events->answer == NULL)
+		return ret;
+	struct vgpu_player_answer answer = {
+		.recorded = request,
+		.answer = {.used_len = got.used_len, .bytes = got.bytes, .len = got.len},
+	};
+	const struct vgpu_answer_rules rules = {
+		.exact = play->target->ops->exact,
+		.recorded = &play->recorded,
+		.given = &play->given,
+	};
+	answer.verdict = vgpu_answer_compare(&rules, request, &answer.answer, &answer.why);
+	play->events->answer(play->opaque, &answer);
+	return 0;
+}
+
+static int play_frame(struct play *play, const struct vgpu_trace_frame *recorded,
+		      struct vgpu_error *err)
+{
+	struct vgpu_player_frame frame = {.recorded = recorded, .comparable = true};
+	struct vgpu_error why;
+	size_t index;
+
+	if (play->events->frame == NULL || (play->events->wants_frame != NULL &&
+					    !play->events->wants_frame(play->opaque, recorded)))
+		return 0;
+	if (stale_find(&play->stale, play->shown[recorded->scanout_id], &index)) {
+		frame.comparable = false;
+		frame.why = "the recording dropped pixels";
+		play->events->frame(play->opaque, &frame);
+		return 0;
+	}
+	int ret =
+		play->target->ops->capture(play->target, recorded->scanout_id, &play->frame, &why);
+	if (ret == -EPIPE || ret == -ETIMEDOUT)
+		return vgpu_error_set(err, -ret, "%s", why.text);
+	if (ret < 0)
+		frame.why = why.text;
+	else
+		frame.actual = &play->frame;
+	play->events->frame(play->opaque, &frame);
+	return 0;
+}
+
+static int play_record(struct play *play, const struct vgpu_trace_record *record,
+		       struct vgpu_error *err)
+{
+	switch (record->type) {
+	case VGPU_TRACE_START:
+		return play_start(play, &record->start, err);
+	case VGPU_TRACE_RESET:
+		return play_reset(play, err);
+	case VGPU_TRACE_OUTPUTS:
+		return play_outputs(play, &record->outputs, err);
+	case VGPU_TRACE_REQUEST:
+		return play_request(play, &record->request, err);
+	case VGPU_TRACE_FRAME:
+		return play_frame(play, &record->frame, err);
+	case VGPU_TRACE_REGISTER:
+	case VGPU_TRACE_END:
+		return 0;
+	}
+	return 0;
+}
+
+/* Says where in the trace something went wrong. */
+static void locate(const struct vgpu_trace_record *record, struct vgpu_error *err)
+{
+	struct vgpu_error what = *err;
+	char text[VGPU_DECODE_TEXT];
+
+	if (record->type == VGPU_TRACE_FRAME) {
+		vgpu_error_set(err, EIO, "frame %llu: %s", (unsigned long long)record->frame.number,
+			       what.text);
+	} else if (record->type == VGPU_TRACE_REQUEST) {
+		vgpu_decode_request(record->request.request, record->request.request_len, text);
+		vgpu_error_set(err, EIO, "request %llu (%.120s): %s",
+			       (unsigned long long)record->request.number, text, what.text);
+	} else if (record->type == VGPU_TRACE_START) {
+		vgpu_error_set(err, EIO, "set-up: %s", what.text);
+	}
+}
+
+static enum vgpu_player_end play_all(struct play *play, struct vgpu_error *err)
+{
+	struct vgpu_trace_record record;
+	int ret = vgpu_trace_reader_rewind(play->player->reader, err);
+
+	if (ret < 0)
+		return VGPU_PLAYER_TRACE_FAILED;
+	while (ret == 0) {
+		if (play->events->stop != NULL && play->events->stop(play->opaque)) {
+			vgpu_error_set(err, ECANCELED, "stopped");
+			return VGPU_PLAYER_STOPPED;
+		}
+		ret = vgpu_trace_reader_next(play->player->reader, &record, err);
+		if (ret <= 0)
+			return ret == 0 ? VGPU_PLAYER_DONE : VGPU_PLAYER_TRACE_FAILED;
+		ret = play_record(play, &record, err);
+		if (ret < 0)
+			locate(&record, err);
+	}
+	return play->trace_failed ? VGPU_PLAYER_TRACE_FAILED : VGPU_PLAYER_TARGET_FAILED;
+}
+
+enum vgpu_player_end vgpu_player_play(struct vgpu_player *player, struct vgpu_target *target,
+				      const struct vgpu_player_events *events, void *opaque,
+				      struct vgpu_error *err)
+{
+	struct play play = {
+		.player = player,
+		.target = target,
+		.events = events,
+		.opaque = opaque,
+		.recorded = player->outputs,
+		.given = player->outputs,
+	};
+
+	if (target->memory_size < player->memory_size) {
+		vgpu_error_set(err, EINVAL, "target has too little memory");
+		return VGPU_PLAYER_TARGET_FAILED;
+	}
+	if (target->ops->set_outputs == NULL) {
+		play.given.num_scanouts = 1;
+		play.given.outputs[0].enabled = true;
+	}
+	vgpu_driver_init(&play.driver, target, player->arena_size);
+	enum vgpu_player_end end = play_all(&play, err);
+	vgpu_driver_fini(&play.driver);
+	vgpu_frame_fini(&play.frame);
+	free(play.stale.ids);
+	return end;
+}
