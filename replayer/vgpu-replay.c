@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/* vgpu-replay(1): plays recordings into a device and says what differs. */
+#include "golden/bless.h"
+#include "replay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PROGRAM	 "vgpu-replay"
+#define JOBS_MAX 256
+
+/* Progress is for work that takes long enough to wonder. */
+#define PROGRESS_AFTER_NS 500000000ull
+#define PROGRESS_EVERY_NS 100000000ull
+
+typedef void action_fn(const char *trace, const struct vgpu_replay_options *options,
+		       struct vgpu_replay_result *result);
+
+struct settings {
+	struct vgpu_replay_options replay;
+	action_fn *action;
+	bool json, quiet;
+	unsigned long jobs;
+	char *const *traces;
+	unsigned int num_traces;
+};
+
+struct progress {
+	const char *trace;
+	bool shown;
+	uint64_t begin_ns, last_ns;
+};
+
+/* The one thing that a signal handler can reach. */
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	interrupted = number;
+}
+
+static bool was_interrupted(void *opaque)
+{
+	(void)opaque;
+	return interrupted != 0;
+}
+
+static void show_progress(void *opaque, uint64_t done, uint64_t total)
+{
+	struct progress *progress = opaque;
+	uint64_t now = vgpu_now_ns();
+
+	if (progress->trace == NULL || now - progress->begin_ns < PROGRESS_AFTER_NS ||
+	    now - progress->last_ns < PROGRESS_EVERY_NS)
+		return;
+	fprintf(stderr, "\r%s: request %llu of %llu\033[K", progress->trace,
+		(unsigned long long)done, (unsigned long long)total);
+	progress->last_ns = now;
+	progress->shown = true;
+}
+
+/* ---- the command line ----------------------------------------------------------------- */
+
+static void print_help(void)
+{
+	const struct vgpu_target_ops *target;
+
+	printf("Usage: " PROGRAM " [OPTION]... TRACE...\n"
+	       "Plays recorded virtio-gpu streams into a device and compares answers and frames.\n"
+	       "\n"
+	       "  -t, --target TARGET  device to play into (default: builtin)\n"
+	       "  -g, --golden DIR     folder of the golden sets (default: ../golden beside the\n"
+	       "                       trace)\n"
+	       "  -k, --keep DIR       keep actual, expected and difference pictures there\n"
+	       "  -f, --frames A-B     compare frames A to B only, counted from 0\n"
+	       "  -j, --jobs N         play N traces at a time (default: 1)\n"
+	       "      --bless          make the golden sets anew, if QEMU draws the same\n"
+	       "      --check-golden   check that QEMU draws what the golden sets have\n"
+	       "      --json           print one JSON object per trace\n"
+	       "  -q, --quiet          print only what is wrong\n"
+	       "  -h, --help           print this and exit\n"
+	       "  -V, --version        print the version and exit\n"
+	       "\n"
+	       "Targets:\n");
+	for (unsigned int i = 0; (target = vgpu_target_at(i)) != NULL; i++)
+		printf("  %-10s %s\n", target->name, target->description);
+	printf("\n"
+	       "Exit status: 0 if all is equal, 1 if something differs, 2 if a trace, its golden\n"
+	       "set or the call cannot be used.\n");
+}
+
+static int usage_error(const char *format, const char *what)
+{
+	fprintf(stderr, PROGRAM ": ");
+	fprintf(stderr, format, what);
+	fprintf(stderr, "\nTry '" PROGRAM " --help'.\n");
+	return VGPU_REPLAY_UNUSABLE;
+}
+
+static bool parse_number(const char *text, char **end, unsigned long long *value)
+{
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*value = strtoull(text, end, 10);
+	return errno == 0;
+}
+
+/* "A-B", "A-" or "A" */
+static bool parse_frames(const char *text, struct vgpu_replay_options *options)
+{
+	unsigned long long first, last;
+	char *end;
+
+	if (!parse_number(text, &end, &first))
+		return false;
+	options->first_frame = first;
+	options->last_frame = *end == '\0' ? first : UINT64_MAX;
+	if (*end == '\0' || strcmp(end, "-") == 0)
+		return true;
+	if (*end != '-' || !parse_number(end + 1, &end, &last) || *end != '\0' || last < first)
+		return false;
+	options->last_frame = last;
+	return true;
+}
+
+static bool parse_jobs(const char *text, unsigned long *jobs)
+{
+	unsigned long long value;
+	char *end;
+
+	if (!parse_number(text, &end, &value) || *end != '\0' || value < 1 || value > JOBS_MAX)
+		return false;
+	*jobs = (unsigned long)value;
+	return true;
+}
+
+enum long_option { BLESS = 256, CHECK_GOLDEN, JSON };
+
+static const struct option options[] = {
+	{"target", required_argument, NULL, 't'},
+	{"golden", required_argument, NULL, 'g'},
+	{"keep", required_argument, NULL, 'k'},
+	{"frames", required_argument, NULL, 'f'},
+	{"jobs", required_argument, NULL, 'j'},
+	{"bless", no_argument, NULL, BLESS},
+	{"check-golden", no_argument, NULL, CHECK_GOLDEN},
+	{"json", no_argument, NULL, JSON},
+	{"quiet", no_argument, NULL, 'q'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{NULL, 0, NULL, 0},
+};
+
+/* Returns -1 to go on, or an exit status. */
+static int take_option(int option, struct settings *settings)
+{
+	switch (option) {
+	case 't':
+		settings->replay.target = optarg;
+		return -1;
+	case 'g':
+		settings->replay.golden = optarg;
+		return -1;
+	case 'k':
+		settings->replay.keep = optarg;
+		return -1;
+	case 'f':
+		if (!parse_frames(optarg, &settings->replay))
+			return usage_error("not a range of frames: '%s'", optarg);
+		return -1;
+	case 'j':
+		if (!parse_jobs(optarg, &settings->jobs))
+			return usage_error("not a number of jobs: '%s'", optarg);
+		return -1;
+	case BLESS:
+		settings->action = vgpu_bless;
+		return -1;
+	case CHECK_GOLDEN:
+		settings->action = vgpu_bless_check;
+		return -1;
+	case JSON:
+		settings->json = true;
+		return -1;
+	case 'q':
+		settings->quiet = true;
+		return -1;
+	case 'h':
+		print_help();
+		return 0;
+	case 'V':
+		printf(PROGRAM " " VGPU_VERSION "\n");
+		return 0;
+	default:
+		fprintf(stderr, "Try '" PROGRAM " --help'.\n");
+		return VGPU_REPLAY_UNUSABLE;
+	}
+}
+
+static int parse_options(int argc, char **argv, struct settings *settings)
+{
+	const char *argument;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "t:g:k:f:j:qhV", options, NULL)) != -1) {
+		int status = take_option(option, settings);
+		if (status >= 0)
+			return status;
+	}
+	if (settings->replay.target == NULL)
+		settings->replay.target = settings->action == vgpu_replay ? "builtin" : "qemu";
+	if (vgpu_target_find(settings->replay.target, &argument) == NULL)
+		return usage_error("no target is called '%s'", settings->replay.target);
+	if (optind == argc)
+		return usage_error("%s", "no trace named");
+	settings->traces = argv + optind;
+	settings->num_traces = (unsigned int)(argc - optind);
+	return -1;
+}
+
+/* ---- one trace ------------------------------------------------------------------------ */
+
+static const char *color_of(enum vgpu_replay_status status)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	if (!isatty(STDOUT_FILENO) || (no_color != NULL && no_color[0] != '\0'))
+		return NULL;
+	return status == VGPU_REPLAY_EQUAL ? "\033[32m" : "\033[31m";
+}
+
+static void print_text(const struct settings *settings, const char *trace,
+		       const struct vgpu_replay_result *result)
+{
+	bool equal = result->status == VGPU_REPLAY_EQUAL;
+	const char *color = color_of(result->status);
+	char verdict[VGPU_REPLAY_VERDICT_TEXT];
+
+	for (unsigned int i = 0; i < result->num_messages; i++) {
+		if (!equal)
+			fprintf(stderr, PROGRAM ": %s: %s\n", trace, result->messages[i]);
+		else if (!settings->quiet)
+			printf("%s: %s\n", trace, result->messages[i]);
+	}
+	if (result->messages_left_out > 0)
+		fprintf(stderr, PROGRAM ": %s: and %llu more\n", trace,
+			(unsigned long long)result->messages_left_out);
+	/* Where nothing was played there is nothing to count. */
+	if (settings->quiet || (!equal && result->requests == 0))
+		return;
+	vgpu_replay_verdict(result, verdict);
+	printf("%s: %s%s%s\n", trace, color != NULL ? color : "", verdict,
+	       color != NULL ? "\033[0m" : "");
+}
+
+static void print_json(const struct vgpu_replay_result *result)
+{
+	cJSON *object = vgpu_replay_json(result);
+	char *text = cJSON_PrintUnformatted(object);
+
+	if (text != NULL)
+		puts(text);
+	cJSON_free(text);
+	cJSON_Delete(object);
+}
+
+static enum vgpu_replay_status run_trace(const struct settings *settings, const char *trace,
+					 bool show)
+{
+	struct vgpu_replay_options replay = settings->replay;
+	struct vgpu_replay_result result;
+	struct progress progress = {.trace = show ? trace : NULL, .begin_ns = vgpu_now_ns()};
+
+	replay.opaque = &progress;
+	settings->action(trace, &replay, &result);
+	if (progress.shown)
+		fprintf(stderr, "\r\033[K");
+	if (settings->json)
+		print_json(&result);
+	else
+		print_text(settings, trace, &result);
+	vgpu_replay_result_fini(&result);
+	return result.status;
+}
+
+/* ---- several traces at a time ------------------------------------------------------------ */
+
+/* A process that plays one trace; what it prints waits until it is its turn. */
+struct worker {
+	pid_t pid;
+	int out, err;
+};
+
+static bool start_worker(const struct settings *settings, const char *trace, struct worker *worker)
+{
+	worker->pid = -1;
+	worker->out = memfd_create("stdout", MFD_CLOEXEC);
+	worker->err = memfd_create("stderr", MFD_CLOEXEC);
+	if (worker->out >= 0 && worker->err >= 0)
+		worker->pid = fork();
+	if (worker->pid == 0) {
+		dup2(worker->out, STDOUT_FILENO);
+		dup2(worker->err, STDERR_FILENO);
+		enum vgpu_replay_status status = run_trace(settings, trace, false);
+		exit(fflush(stdout) == 0 ? status : VGPU_REPLAY_UNUSABLE);
+	}
+	return worker->pid > 0;
+}
+
+static void copy_out(int from, FILE *to)
+{
+	char buffer[4096];
+	off_t offset = 0;
+	ssize_t n;
+
+	while (from >= 0 && (n = pread(from, buffer, sizeof(buffer), offset)) > 0) {
+		fwrite(buffer, 1, (size_t)n, to);
+		offset += n;
+	}
+	fflush(to);
+	if (from >= 0)
+		close(from);
+}
+
+static enum vgpu_replay_status end_worker(const char *trace, struct worker *worker)
+{
+	int status = 0;
+	bool ended = worker->pid > 0;
+
+	while (ended && waitpid(worker->pid, &status, 0) < 0) {
+		ended = errno == EINTR;
+		if (ended && interrupted != 0)
+			kill(worker->pid, interrupted);
+	}
+	copy_out(worker->err, stderr);
+	copy_out(worker->out, stdout);
+	if (ended && WIFEXITED(status) && WEXITSTATUS(status) <= VGPU_REPLAY_UNUSABLE)
+		return (enum vgpu_replay_status)WEXITSTATUS(status);
+	fprintf(stderr, PROGRAM ": %s: worker failed\n", trace);
+	return VGPU_REPLAY_UNUSABLE;
+}
+
+static void run_workers(const struct settings *settings, unsigned int counts[3])
+{
+	struct worker workers[JOBS_MAX];
+	unsigned int started = 0;
+
+	fflush(NULL);
+	for (unsigned int i = 0; i < settings->num_traces; i++) {
+		while (interrupted == 0 && started < settings->num_traces &&
+		       started < i + settings->jobs) {
+			start_worker(settings, settings->traces[started],
+				     &workers[started % settings->jobs]);
+			started++;
+		}
+		if (i >= started)
+			return;
+		counts[end_worker(settings->traces[i], &workers[i % settings->jobs])]++;
+	}
+}
+
+static void run_one_by_one(const struct settings *settings, unsigned int counts[3])
+{
+	bool show = isatty(STDERR_FILENO) && !settings->quiet && !settings->json;
+
+	for (unsigned int i = 0; i < settings->num_traces && interrupted == 0; i++) {
+		counts[run_trace(settings, settings->traces[i], show)]++;
+		fflush(stdout);
+	}
+}
+
+static void die_of_signal(void)
+{
+	fflush(NULL);
+	signal(interrupted, SIG_DFL);
+	raise(interrupted);
+}
+
+int main(int argc, char **argv)
+{
+	struct settings settings = {
+		.replay = {.last_frame = UINT64_MAX,
+			   .stop = was_interrupted,
+			   .progress = show_progress},
+		.action = vgpu_replay,
+		.jobs = 1,
+	};
+	const struct sigaction action = {.sa_handler = on_signal};
+	unsigned int counts[3] = {0, 0, 0};
+	int status = parse_options(argc, argv, &settings);
+
+	if (status >= 0)
+		return status;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	if (settings.jobs > 1)
+		run_workers(&settings, counts);
+	else
+		run_one_by_one(&settings, counts);
+	if (interrupted != 0)
+		die_of_signal();
+	if (settings.num_traces > 1 && !settings.quiet && !settings.json)
+		printf("%u traces: %u equal, %u differ, %u unusable\n", settings.num_traces,
+		       counts[VGPU_REPLAY_EQUAL], counts[VGPU_REPLAY_DIFFERS],
+		       counts[VGPU_REPLAY_UNUSABLE]);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return VGPU_REPLAY_UNUSABLE;
+	if (counts[VGPU_REPLAY_UNUSABLE] > 0)
+		return VGPU_REPLAY_UNUSABLE;
+	return counts[VGPU_REPLAY_DIFFERS] > 0 ? VGPU_REPLAY_DIFFERS : VGPU_REPLAY_EQUAL;
+}
