@@ -178,16 +178,6 @@ static void record_request(void *opaque, const struct vgpu_request_event *event)
 }
 
 /* What the device was told before anybody listened. */
-static void record_initial_outputs(struct vgpu_recorder *recorder)
-{
-	struct vgpu_output outputs[VGPU_MAX_SCANOUTS];
-	unsigned int num_scanouts = vgpu_device_num_scanouts(recorder->device);
-
-	for (unsigned int i = 0; i < num_scanouts; i++)
-		outputs[i] = *vgpu_device_output(recorder->device, i);
-	record_outputs(recorder, vgpu_now_ns(), outputs, num_scanouts);
-}
-
 static const struct vgpu_observer_ops observer_ops = {
 	.start = record_start,
 	.reset = record_reset,
@@ -205,7 +195,6 @@ struct vgpu_recorder *vgpu_recorder_new(struct vgpu_device *device,
 		return NULL;
 	recorder->device = device;
 	recorder->writer = writer;
-	record_initial_outputs(recorder);
 	vgpu_device_set_observer(device, &observer_ops, recorder);
 	return recorder;
 }

@@ -18,7 +18,7 @@
 enum { EXIT_OK, EXIT_RECORDING, EXIT_USAGE };
 
 struct options {
-	const char *socket_path, *output;
+	const char *socket_path, *output, *note;
 	int fd;
 	uint32_t width, height; /* 0: what the front end says */
 	unsigned int scanouts;
@@ -54,6 +54,7 @@ static const char usage[] =
 	"      --duration=S        stop after S seconds\n"
 	"      --frames=N          stop after N frames\n"
 	"      --once              stop when the first front end has gone\n"
+	"      --note=TEXT         a sentence about the guest, kept in the trace\n"
 	"      --memory-limit=MIB  memory that the guest's resources may take (default 256)\n"
 	"      --print-capabilities  print what this back end can do as JSON and exit\n"
 	"  -q, --quiet             only print errors\n"
@@ -107,6 +108,7 @@ enum {
 	OPT_DURATION,
 	OPT_FRAMES,
 	OPT_ONCE,
+	OPT_NOTE,
 	OPT_MEMORY_LIMIT,
 	OPT_CAPABILITIES,
 };
@@ -120,6 +122,7 @@ static const struct option long_options[] = {
 	{"duration", required_argument, NULL, OPT_DURATION},
 	{"frames", required_argument, NULL, OPT_FRAMES},
 	{"once", no_argument, NULL, OPT_ONCE},
+	{"note", required_argument, NULL, OPT_NOTE},
 	{"memory-limit", required_argument, NULL, OPT_MEMORY_LIMIT},
 	{"print-capabilities", no_argument, NULL, OPT_CAPABILITIES},
 	{"quiet", no_argument, NULL, 'q'},
@@ -165,6 +168,9 @@ static int take_option(struct options *options, int option, const char *value)
 		return -1;
 	case OPT_ONCE:
 		options->once = true;
+		return -1;
+	case OPT_NOTE:
+		options->note = value;
 		return -1;
 	case OPT_MEMORY_LIMIT:
 		if (!parse_number(value, 1, 1u << 20, &number))
@@ -287,9 +293,11 @@ static char *describe(const struct session *session)
 	cJSON_AddStringToObject(root, "time", when);
 	cJSON_AddStringToObject(root, "bus", "vhost-user");
 	if (uname(&system) == 0) {
-		cJSON_AddStringToObject(root, "kernel", system.release);
+		cJSON_AddStringToObject(root, "system", system.sysname);
 		cJSON_AddStringToObject(root, "machine", system.machine);
 	}
+	if (session->options.note != NULL)
+		cJSON_AddStringToObject(root, "note", session->options.note);
 	cJSON_AddNumberToObject(root, "scanouts", session->options.scanouts);
 	if (session->options.width != 0) {
 		cJSON_AddNumberToObject(root, "width", session->options.width);
