@@ -177,7 +177,6 @@ static void record_request(void *opaque, const struct vgpu_request_event *event)
 		record_frame(recorder, event->end_ns, &event->frames[i]);
 }
 
-/* What the device was told before anybody listened. */
 static const struct vgpu_observer_ops observer_ops = {
 	.start = record_start,
 	.reset = record_reset,

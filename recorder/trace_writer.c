@@ -23,7 +23,6 @@
 #define QUEUE_RESERVE (16u << 20)
 #define BLOCK_TARGET  (1u << 20)
 #define BLOCK_AGE_NS  100000000u
-/* Where the disk keeps up, smaller; where the queue is more than half full, faster. */
 #define RECORDS_LEVEL 3
 #define META_LEVEL    3
 

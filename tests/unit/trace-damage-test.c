@@ -432,6 +432,7 @@ static void refuses_hostile_blocks(void)
 			-EBADMSG);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "longer than 16 MiB"));
 	CU_ASSERT_EQUAL(read_block(TRACE_BLOCK_RECORDS, zstd, zeros, 64, 64, &err), -EBADMSG);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "zstd: "));
 	CU_ASSERT_EQUAL(read_block(TRACE_BLOCK_RECORDS, TRACE_FLAG_RESTART, zeros, 64, 65, &err),
 			-EBADMSG);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "two lengths"));

@@ -471,24 +471,23 @@ static void drops_data_but_no_request(void)
 /* The file may not grow beyond a limit: what a full disk does, without filling one. */
 static void ends_cleanly_when_the_disk_is_full(void)
 {
-	enum { LEN = 1 << 20, LIMIT = 2500000 };
+	enum { LEN = 1 << 20, COUNT = 8, LIMIT = 2500000 };
 	char path[TRACE_FILE_PATH], part[TRACE_FILE_PATH + 8];
-	uint8_t *data = malloc(LEN);
+	uint8_t *data = malloc(COUNT * LEN);
 	struct rlimit old, small;
 	struct vgpu_error err = {0};
 	unsigned int records;
 
+	fill_random(data, COUNT * LEN, 9);
 	trace_file_path(path);
 	snprintf(part, sizeof(part), "%s.part", path);
 	getrlimit(RLIMIT_FSIZE, &old);
 	small = (struct rlimit){.rlim_cur = LIMIT, .rlim_max = old.rlim_max};
 	struct vgpu_trace_writer *writer = open_writer(path, 0, 0);
 	setrlimit(RLIMIT_FSIZE, &small);
-	for (unsigned int i = 0; i < 8; i++) {
-		fill_random(data, LEN, 9 + i);
-		put_transfer(writer, data, LEN, 4096);
-	}
-	for (int i = 0; i < 10000 && vgpu_trace_writer_stats(writer).error == 0; i++)
+	for (int i = 0; i < COUNT; i++)
+		put_transfer(writer, data + (size_t)i * LEN, LEN, 4096);
+	for (int i = 0; i < 5000 && vgpu_trace_writer_stats(writer).error == 0; i++)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	setrlimit(RLIMIT_FSIZE, &old);
 	CU_ASSERT_EQUAL(vgpu_trace_writer_stats(writer).error, EFBIG);
