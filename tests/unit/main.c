@@ -18,6 +18,11 @@ extern const struct unit_suite frame_suite;
 extern const struct unit_suite trace_suite;
 extern const struct unit_suite trace_damage_suite;
 extern const struct unit_suite recorder_suite;
+extern const struct unit_suite decode_suite;
+extern const struct unit_suite golden_suite;
+extern const struct unit_suite target_suite;
+extern const struct unit_suite player_suite;
+extern const struct unit_suite replay_suite;
 
 static const struct unit_suite *const suites[] = {
 	/* clang-format off */
@@ -32,6 +37,11 @@ static const struct unit_suite *const suites[] = {
 	&trace_suite,
 	&trace_damage_suite,
 	&recorder_suite,
+	&decode_suite,
+	&golden_suite,
+	&target_suite,
+	&player_suite,
+	&replay_suite,
 	/* clang-format on */
 };
 
