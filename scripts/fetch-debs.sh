@@ -5,7 +5,8 @@
 #
 # Downloads packages into DIR from the archive that this machine installs from,
 # with apt and its signatures, and installs nothing. Written as META/REGEX, a
-# package stands for those that META depends on and whose names match REGEX.
+# package stands for those that META depends on, at any distance, and whose
+# names match REGEX.
 # With -b they come from the release's backports, together with what they need
 # and this machine does not have. VGPU_ARCHIVE names another archive for an
 # ARCH that this machine's does not carry.
@@ -65,16 +66,20 @@ write_config() {
 run() {
 	APT_CONFIG=$work/apt.conf "$@" >"$work/log" 2>&1 </dev/null && return
 	sed 's/^/  /' "$work/log" >&2
-	die "'$*' failed ($arch, $suites); is the network there?"
+	hint='is the network there?'
+	[ "$arch" = "$(dpkg --print-architecture)" ] ||
+		hint="$hint If this archive has no $arch, name one that has in VGPU_ARCHIVE."
+	die "'$*' failed ($arch, $suites); $hint"
 }
 
 # META/REGEX -> names
 resolve() {
 	case $1 in
 	*/*)
-		APT_CONFIG=$work/apt.conf apt-cache depends --important "${1%%/*}" |
-			sed -n 's/^ *Depends: *//p' | grep -E "${1#*/}" ||
+		found=$(APT_CONFIG=$work/apt.conf apt-cache depends --recurse --important "${1%%/*}" |
+			sed -n 's/^ *Depends: *//p' | sort -u | grep -E "${1#*/}") ||
 			die "'${1%%/*}' of $suites ($arch) depends on no '${1#*/}'"
+		echo "$found"
 		;;
 	*) echo "$1" ;;
 	esac

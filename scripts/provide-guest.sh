@@ -27,7 +27,7 @@ die() {
 kernel_package() {
 	case $ID in
 	ubuntu) echo 'linux-image-generic/^linux-(image|modules)-' ;;
-	*) echo "linux-image-$arch/^linux-image-" ;;
+	*) echo "linux-image-$arch/^linux-image-[0-9]" ;;
 	esac
 }
 

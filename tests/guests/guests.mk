@@ -20,5 +20,6 @@ $(addprefix record-,$(GUESTS)): record-%: all $(GUEST_TOOLS)
 record-all: $(addprefix record-,$(GUESTS))
 
 .PHONY: live
-live: all $(GUEST_TOOLS)
+live: setup
+	@$(MAKE) --no-print-directory all $(GUEST_TOOLS)
 	@RUXOS_BIN='$(RUXOS_BIN)' BUILD=$(BUILD) tests/guests/live.sh

@@ -204,21 +204,25 @@ guest_start() {
 }
 
 
-# guest_wait RUNS: until the guest's picture is complete for the RUNSth time.
-guest_wait() {
-	wanted=$((marker_count * $1))
+# serial_wait TEXT COUNT: until the text has come so often on the serial port.
+serial_wait() {
 	tries=$((limit * 10))
-	until [ "$(grep -a -o -F -e "$marker" "$dir/serial.log" | wc -l)" -ge "$wanted" ]; do
+	until [ "$(grep -a -o -F -e "$1" "$dir/serial.log" | wc -l)" -ge "$2" ]; do
 		! grep -a -q 'VGPU-GUEST: .*-failed\|VGPU-GUEST: no-drm' "$dir/serial.log" ||
 			die "the guest has failed; see $dir/serial.log"
 		running "$qemu_pid" || die "QEMU has ended; see $dir/qemu.log"
 		[ "$BACKEND" = qemu ] || running "$recorder_pid" ||
 			die "vgpu-record has ended; see $dir/record.log"
 		[ "$tries" -gt 0 ] ||
-			die "no '$marker' on the serial port within $limit s; see $dir/serial.log"
+			die "no '$1' on the serial port within $limit s; see $dir/serial.log"
 		tries=$((tries - 1))
 		sleep 0.1
 	done
+}
+
+# guest_wait RUNS: until the guest's picture is complete for the RUNSth time.
+guest_wait() {
+	serial_wait "$marker" $((marker_count * $1))
 	sleep 0.5 # what was drawn last is still on its way to QEMU's display
 }
 

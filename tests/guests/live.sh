@@ -1,0 +1,179 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Usage: live.sh [STEP]...
+#
+# Real guests on vgpu-record under a real QEMU. Each step records, replays what
+# it recorded on the builtin device, and holds the last frame of the recording
+# against QEMU's own view of the screen, pixel by pixel. A step whose material
+# is missing is skipped with the reason, except where CI=true: there only
+# ruxos, whose image the user supplies, may be skipped.
+set -eu
+
+me=tests/guests/live.sh
+BUILD=${BUILD:-build}
+BACKEND=record
+export BUILD
+# shellcheck source=tests/guests/machine.sh
+. "$(dirname "$0")/machine.sh"
+
+STEPS='ruxos linux-console linux-console-pci linux-console-x86 linux-modetest edk2
+	reset stop-cont second-qemu killed-qemu'
+
+# ---- what a recording must satisfy -----------------------------------------------
+
+# check_trace TRACE SCREEN: whole, replays as recorded, ends with that picture
+check_trace() {
+	"$BUILD/vgpu-trace" verify "$1" >"$dir/verify.log" 2>&1 ||
+		die "vgpu-trace verify refuses the recording; see $dir/verify.log"
+	"$BUILD/vgpu-replay" --keep "$dir/keep" "$1" >"$dir/replay.log" 2>&1 ||
+		die "the replay differs from the recording; see $dir/replay.log"
+	last_frame "$1" "$dir/last.png"
+	same_picture "$dir/last.png" "$2"
+}
+
+same_picture() {
+	"$BUILD/tests/guests/imgcmp" "$1" "$2" >"$dir/imgcmp.log" 2>&1 ||
+		die "$1 and $2: $(cat "$dir/imgcmp.log")"
+}
+
+# ---- steps ------------------------------------------------------------------------
+
+boot_and_compare() {
+	recorder_start "$dir/$1.trace" --once
+	guest_start "$1"
+	guest_wait 1
+	qmp screendump "$dir/screen.ppm"
+	guest_quit
+	recorder_finish
+	check_trace "$dir/$1.trace" "$dir/screen.ppm"
+}
+
+# The same picture again after the machine was reset.
+step_reset() {
+	recorder_start "$dir/reset.trace" --once
+	guest_start linux-modetest
+	guest_wait 1
+	qmp screendump "$dir/before.ppm"
+	qmp system_reset
+	guest_wait 2
+	qmp screendump "$dir/screen.ppm"
+	guest_quit
+	recorder_finish
+	same_picture "$dir/before.ppm" "$dir/screen.ppm"
+	check_trace "$dir/reset.trace" "$dir/screen.ppm"
+}
+
+# The guest is stopped twice: while it draws, and with its picture complete,
+# which then must be there again when it goes on.
+step_stop_cont() {
+	recorder_start "$dir/stop-cont.trace" --once
+	guest_start linux-modetest
+	serial_wait 'starting cursor' 1
+	qmp stop
+	sleep 0.3
+	qmp cont
+	guest_wait 1
+	qmp screendump "$dir/before.ppm"
+	qmp stop
+	qmp cont
+	sleep 0.5
+	qmp screendump "$dir/screen.ppm"
+	guest_quit
+	recorder_finish
+	same_picture "$dir/before.ppm" "$dir/screen.ppm"
+	check_trace "$dir/stop-cont.trace" "$dir/screen.ppm"
+}
+
+# A recorder without --once goes on to the next front end, into the same trace.
+step_second_qemu() {
+	recorder_start "$dir/second-qemu.trace"
+	guest_start linux-modetest
+	guest_wait 1
+	qmp screendump "$dir/first.ppm"
+	guest_quit
+	guest_start linux-modetest
+	guest_wait 1
+	qmp screendump "$dir/screen.ppm"
+	guest_quit
+	kill "$recorder_pid"
+	recorder_finish
+	same_picture "$dir/first.ppm" "$dir/screen.ppm"
+	check_trace "$dir/second-qemu.trace" "$dir/screen.ppm"
+}
+
+# A front end that dies in the middle leaves a trace that is whole.
+step_killed_qemu() {
+	recorder_start "$dir/killed-qemu.trace" --once
+	guest_start linux-modetest
+	serial_wait 'starting cursor' 1
+	kill -9 "$qemu_pid"
+	wait "$qemu_pid" || true
+	qemu_pid=''
+	recorder_finish
+	check_trace "$dir/killed-qemu.trace" ''
+}
+
+# ---- the run ----------------------------------------------------------------------
+
+# Why a step cannot run here; nothing if it can.
+step_missing() {
+	"$scripts/provide-qemu.sh" >"$live/material.log" 2>&1 || {
+		tail -n 1 "$live/material.log"
+		return
+	}
+	case $1 in
+	ruxos | edk2) guest_missing "$1" ;;
+	*)
+		case $1 in
+		*-x86) debian_arch=amd64 ;;
+		*) debian_arch=arm64 ;;
+		esac
+		"$scripts/provide-guest.sh" "$debian_arch" >"$live/material.log" 2>&1 ||
+			tail -n 1 "$live/material.log"
+		;;
+	esac
+}
+
+# In a process of its own, so that whatever happens there ends there.
+run_step() {
+	machine_open "$live/$1"
+	case $1 in
+	reset) step_reset ;;
+	stop-cont) step_stop_cont ;;
+	second-qemu) step_second_qemu ;;
+	killed-qemu) step_killed_qemu ;;
+	*) boot_and_compare "$1" ;;
+	esac
+}
+
+live=$BUILD/live
+mkdir -p "$live"
+if [ "${1:-}" = --in-process ]; then
+	run_step "$2"
+	exit
+fi
+
+passed=0 failed=0 skipped=0
+# shellcheck disable=SC2086 # a list of words
+[ $# -gt 0 ] || set -- $STEPS
+for step; do
+	begin=$(date +%s)
+	missing=$(step_missing "$step")
+	if [ -n "$missing" ] && { [ "${CI:-}" != true ] || [ "$step" = ruxos ]; }; then
+		printf 'skip      -  %s: %s\n' "$step" "$missing"
+		skipped=$((skipped + 1))
+		continue
+	fi
+	if [ -n "$missing" ]; then
+		why=$missing
+	elif why=$("$0" --in-process "$step" 2>&1); then
+		printf 'ok    %3d s  %s\n' $(($(date +%s) - begin)) "$step"
+		passed=$((passed + 1))
+		continue
+	fi
+	printf 'FAIL  %3d s  %s: %s\n' $(($(date +%s) - begin)) "$step" "$why"
+	failed=$((failed + 1))
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
