@@ -17,7 +17,7 @@ trap 'exit 130' INT TERM
 mkdir "$root/dev" "$root/proc" "$root/sys" "$root/tmp" "$root/guests"
 cp -R "$guest/root/." "$guest/modules" "$root"
 cp "$here/linux/init" "$root/init"
-cp "$here/linux/console" "$here/linux/modetest" "$root/guests"
+cp "$here/linux/console" "$here/linux/modetest" "$here/linux/heads" "$root/guests"
 chmod 755 "$root/init" "$root"/guests/*
 find "$root" -exec touch -h -d @0 {} +
 mkdir -p "$(dirname "$out")"

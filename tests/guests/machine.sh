@@ -29,7 +29,7 @@ die() {
 # seconds that may take.
 guest_describe() {
 	guest=$1
-	arch=aarch64 bus=mmio marker_count=1 limit=60
+	arch=aarch64 bus=mmio heads=1 marker_count=1 limit=60
 	case $guest in
 	ruxos)
 		marker='check_type expect' marker_count=15
@@ -40,11 +40,14 @@ guest_describe() {
 	linux-modetest)
 		marker='VGPU-GUEST: modetest-done'
 		;;
+	linux-heads)
+		marker='VGPU-GUEST: heads-done' heads=2
+		;;
 	edk2)
 		marker='Shell> ' limit=120 bus=pci
 		;;
 	*) die "no such guest; there are ruxos, linux-console, linux-console-pci," \
-		"linux-console-x86, linux-modetest and edk2" ;;
+		"linux-console-x86, linux-modetest, linux-heads and edk2" ;;
 	esac
 	case $guest in
 	*-pci) bus=pci ;;
@@ -180,20 +183,17 @@ guest_start() {
 			-initrd "$initramfs" -append "$append"
 		;;
 	esac
+	[ "$BACKEND" = qemu ] || set -- "$@" -machine memory-backend=ram \
+		-object memory-backend-memfd,id=ram,size=512M,share=on \
+		-chardev "socket,id=gpu,path=$sockets/gpu"
 	case $BACKEND/$bus in
-	record/*)
-		set -- "$@" -machine memory-backend=ram \
-			-object memory-backend-memfd,id=ram,size=512M,share=on \
-			-chardev "socket,id=gpu,path=$sockets/gpu"
-		;;
-	esac
-	case $BACKEND/$bus in
-	record/mmio) set -- "$@" -device vhost-user-gpu,chardev=gpu,id=gpu0 ;;
-	record/pci) set -- "$@" -device vhost-user-gpu-pci,chardev=gpu,id=gpu0 ;;
-	qemu/mmio) set -- "$@" -device virtio-gpu-device,id=gpu0 ;;
-	qemu/pci) set -- "$@" -device virtio-gpu-pci,id=gpu0 ;;
+	record/mmio) device=vhost-user-gpu,chardev=gpu ;;
+	record/pci) device=vhost-user-gpu-pci,chardev=gpu ;;
+	qemu/mmio) device=virtio-gpu-device ;;
+	qemu/pci) device=virtio-gpu-pci ;;
 	*) die "BACKEND is '$BACKEND', not 'record' or 'qemu'" ;;
 	esac
+	set -- "$@" -device "$device,id=gpu0,max_outputs=$heads"
 	: >"$dir/serial.log"
 	rm -f "$sockets/qmp"
 	"$QEMU_DIR/qemu-system-$arch" "$@" -m 512M -accel tcg -nic none -no-user-config \

@@ -35,7 +35,7 @@ folder=${folder:-$BUILD/guests/$guest}
 trace=${trace:-$folder/$guest.trace}
 
 machine_open "$folder"
-[ "$BACKEND" = qemu ] || recorder_start "$trace" --once
+[ "$BACKEND" = qemu ] || recorder_start "$trace" --once --scanouts "$heads"
 guest_start "$guest"
 guest_wait 1
 qmp screendump "$dir/screen.ppm"
