@@ -283,6 +283,8 @@ static int decompress(struct trace_source *source, struct trace_block *block, si
 	if ((block->flags & TRACE_FLAGS_CRITICAL & ~(TRACE_FLAG_ZSTD | TRACE_FLAG_RESTART)) != 0)
 		return trace_source_fail(source, err, EBADMSG, "flags 0x%x are not known",
 					 block->flags);
+	if (block->type == TRACE_BLOCK_RECORDS && (block->flags & TRACE_FLAG_RESTART) != 0)
+		ZSTD_DCtx_reset(source->stream, ZSTD_reset_session_only);
 	if ((block->flags & TRACE_FLAG_ZSTD) == 0) {
 		if (stored_len != raw_len)
 			return trace_source_fail(source, err, EBADMSG, "two lengths");
@@ -294,11 +296,8 @@ static int decompress(struct trace_source *source, struct trace_block *block, si
 	source->raw = raw;
 	block->data = raw;
 	block->len = raw_len;
-	if (block->type == TRACE_BLOCK_RECORDS) {
-		if ((block->flags & TRACE_FLAG_RESTART) != 0)
-			ZSTD_DCtx_reset(source->stream, ZSTD_reset_session_only);
+	if (block->type == TRACE_BLOCK_RECORDS)
 		return decompress_stream(source, stored, stored_len, raw, raw_len, err);
-	}
 	size_t n = ZSTD_decompressDCtx(source->zstd, raw, raw_len, stored, stored_len);
 	if (ZSTD_isError(n))
 		return trace_source_fail(source, err, EBADMSG, "zstd: %s", ZSTD_getErrorName(n));

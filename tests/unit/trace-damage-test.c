@@ -490,6 +490,52 @@ static void skips_blocks_it_does_not_know(void)
 	bytes_fini(&file);
 }
 
+/* Appends a block that is compressed as part of the stream. */
+static void forge_stream(struct bytes *file, ZSTD_CCtx *stream, uint16_t flags,
+			 const struct bytes *payload)
+{
+	uint8_t stored[512];
+	ZSTD_inBuffer in = {.src = payload->data, .size = payload->len};
+	ZSTD_outBuffer out = {.dst = stored, .size = sizeof(stored)};
+
+	CU_ASSERT_EQUAL(ZSTD_compressStream2(stream, &out, &in, ZSTD_e_flush), 0);
+	forge_block(file, TRACE_BLOCK_RECORDS, flags | TRACE_FLAG_ZSTD, stored, out.pos,
+		    (uint32_t)payload->len);
+}
+
+/* What forge_end() takes for granted of compressed blocks: all before them is 0. */
+static void forge_empty_records(struct bytes *payload)
+{
+	payload->len = 0;
+	PUT(payload, 0, 0, 0);
+}
+
+static void begins_the_stream_anew_at_a_restart(void)
+{
+	struct bytes file = {0}, payload = {0}, end = {0};
+	ZSTD_CCtx *stream = ZSTD_createCCtx();
+	struct vgpu_error err = {0};
+
+	forge_begin(&file);
+	forge_empty_records(&payload);
+	forge_stream(&file, stream, TRACE_FLAG_RESTART, &payload);
+	forge_stream(&file, stream, 0, &payload);
+	/* A restart that is not compressed itself. */
+	ZSTD_CCtx_reset(stream, ZSTD_reset_session_only);
+	forge_block(&file, TRACE_BLOCK_RECORDS, TRACE_FLAG_RESTART, payload.data, payload.len,
+		    (uint32_t)payload.len);
+	PUT(&end, 0, 0, 0, 0, 0);
+	forge_record(&payload, VGPU_TRACE_END, &end);
+	forge_stream(&file, stream, 0, &payload);
+	forge_end(&file);
+	CU_ASSERT_EQUAL(read_bytes(&file, &err), 0);
+	CU_ASSERT_STRING_EQUAL(err.text, "");
+	ZSTD_freeCCtx(stream);
+	bytes_fini(&end);
+	bytes_fini(&payload);
+	bytes_fini(&file);
+}
+
 /* Changes behind the checksums: any answer is right as long as it is one. */
 static void survives_random_records(void)
 {
@@ -539,6 +585,7 @@ static const struct unit_test tests[] = {
 	{"refuses hostile numbers", refuses_hostile_numbers},
 	{"refuses hostile blocks", refuses_hostile_blocks},
 	{"skips blocks it does not know", skips_blocks_it_does_not_know},
+	{"begins the stream anew at a restart", begins_the_stream_anew_at_a_restart},
 	{"survives random records", survives_random_records},
 	{NULL, NULL},
 };

@@ -138,7 +138,7 @@ void forge_block(struct bytes *file, uint16_t type, uint16_t flags, const void *
 	bytes_put(file, payload, stored_len);
 }
 
-/* Only for uncompressed RECORDS: their first three numbers are in the index too. */
+/* The first three numbers of RECORDS are in the index too; of compressed ones they are 0. */
 static void put_entry(struct bytes *index, const struct bytes *file, size_t at)
 {
 	struct trace_block_header header;
@@ -148,7 +148,8 @@ static void put_entry(struct bytes *index, const struct bytes *file, size_t at)
 	entry.number = header.number;
 	entry.type = header.type;
 	entry.flags = header.flags;
-	if (le16toh(header.type) == TRACE_BLOCK_RECORDS) {
+	if (le16toh(header.type) == TRACE_BLOCK_RECORDS &&
+	    (le16toh(header.flags) & TRACE_FLAG_ZSTD) == 0) {
 		struct cursor in = {.at = file->data + at + sizeof(header),
 				    .end = file->data + file->len};
 		entry.base_ns = htole64(cursor_uint(&in));

@@ -38,7 +38,7 @@ void forge_begin(struct bytes *file);
 /* Appends a block with the right checksums; raw_len is told, right or not. */
 void forge_block(struct bytes *file, uint16_t type, uint16_t flags, const void *payload,
 		 size_t stored_len, uint32_t raw_len);
-/* Appends index and footer for what is there. */
+/* Appends index and footer for what is there; compressed RECORDS begin with three zeros. */
 void forge_end(struct bytes *file);
 /* The start of a RECORDS payload: base time and what was before it. */
 void forge_records(struct bytes *payload, uint64_t requests, uint64_t frames);
