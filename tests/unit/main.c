@@ -17,6 +17,7 @@ extern const struct unit_suite vhost_user_suite;
 extern const struct unit_suite frame_suite;
 extern const struct unit_suite trace_suite;
 extern const struct unit_suite trace_damage_suite;
+extern const struct unit_suite format_suite;
 extern const struct unit_suite recorder_suite;
 extern const struct unit_suite decode_suite;
 extern const struct unit_suite golden_suite;
@@ -36,6 +37,7 @@ static const struct unit_suite *const suites[] = {
 	&frame_suite,
 	&trace_suite,
 	&trace_damage_suite,
+	&format_suite,
 	&recorder_suite,
 	&decode_suite,
 	&golden_suite,
