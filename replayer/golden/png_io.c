@@ -57,15 +57,14 @@ static void flush(png_structp png)
 }
 
 /* Between setjmp() and its return: no locals that live across it. */
-static int encode(png_structp png, png_infop info, const struct vgpu_frame *frame)
+static int encode(png_structp png, png_infop info, const struct vgpu_frame *frame, int filters)
 {
 	if (setjmp(png_jmpbuf(png)))
 		return -EBADMSG;
 	png_set_IHDR(png, info, frame->width, frame->height, 8, PNG_COLOR_TYPE_RGB,
 		     PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
 	png_set_compression_level(png, 9);
-	/* Screens are flat areas and text: the heuristics of libpng are made for photos. */
-	png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_NONE | PNG_FILTER_UP);
+	png_set_filter(png, PNG_FILTER_TYPE_BASE, filters);
 	png_write_info(png, info);
 	for (uint32_t y = 0; y < frame->height; y++)
 		png_write_row(png, frame->rgb + (size_t)y * frame->width * 3);
@@ -73,20 +72,17 @@ static int encode(png_structp png, png_infop info, const struct vgpu_frame *fram
 	return 0;
 }
 
-int vgpu_png_encode(const struct vgpu_frame *frame, uint8_t **bytes, size_t *len)
+static int encode_with(const struct vgpu_frame *frame, int filters, uint8_t **bytes, size_t *len)
 {
 	struct png_context context = {0};
 	int ret = -ENOMEM;
-
-	if (frame->width == 0 || frame->width > VGPU_PNG_SIDE_MAX || frame->height == 0 ||
-	    frame->height > VGPU_PNG_SIDE_MAX)
-		return -EINVAL;
 	png_structp png =
 		png_create_write_struct(PNG_LIBPNG_VER_STRING, &context, on_error, on_warning);
 	png_infop info = png != NULL ? png_create_info_struct(png) : NULL;
+
 	if (info != NULL) {
 		png_set_write_fn(png, &context, append, flush);
-		ret = encode(png, info, frame);
+		ret = encode(png, info, frame, filters);
 	}
 	png_destroy_write_struct(&png, &info);
 	if (ret < 0) {
@@ -95,6 +91,34 @@ int vgpu_png_encode(const struct vgpu_frame *frame, uint8_t **bytes, size_t *len
 	}
 	*bytes = context.bytes;
 	*len = context.len;
+	return 0;
+}
+
+int vgpu_png_encode(const struct vgpu_frame *frame, uint8_t **bytes, size_t *len)
+{
+	/* Text is smallest without a filter, areas and patterns with one. */
+	static const int filters[] = {PNG_FILTER_NONE, PNG_FILTER_NONE | PNG_FILTER_UP};
+	uint8_t *other;
+	size_t other_len;
+
+	if (frame->width == 0 || frame->width > VGPU_PNG_SIDE_MAX || frame->height == 0 ||
+	    frame->height > VGPU_PNG_SIDE_MAX)
+		return -EINVAL;
+	int ret = encode_with(frame, filters[0], bytes, len);
+	if (ret < 0)
+		return ret;
+	ret = encode_with(frame, filters[1], &other, &other_len);
+	if (ret < 0) {
+		free(*bytes);
+		return ret;
+	}
+	if (other_len >= *len) {
+		free(other);
+		return 0;
+	}
+	free(*bytes);
+	*bytes = other;
+	*len = other_len;
 	return 0;
 }
 
