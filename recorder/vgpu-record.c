@@ -25,6 +25,7 @@ struct options {
 	double duration;       /* seconds; 0: no limit */
 	uint64_t frames;       /* 0: no limit */
 	uint64_t memory_limit; /* bytes; 0: the device's default */
+	uint64_t buffer;       /* bytes; 0: the writer's default */
 	bool once, quiet;
 };
 
@@ -56,6 +57,8 @@ static const char usage[] =
 	"      --once              stop when the first front end has gone\n"
 	"      --note=TEXT         a sentence about the guest, kept in the trace\n"
 	"      --memory-limit=MIB  memory that the guest's resources may take (default 256)\n"
+	"      --buffer=MIB        memory for what waits to be written (default 64); when it is\n"
+	"                          full, pixels are dropped, and marked so\n"
 	"      --print-capabilities  print what this back end can do as JSON and exit\n"
 	"  -q, --quiet             only print errors\n"
 	"  -h, --help              print this and exit\n"
@@ -110,6 +113,7 @@ enum {
 	OPT_ONCE,
 	OPT_NOTE,
 	OPT_MEMORY_LIMIT,
+	OPT_BUFFER,
 	OPT_CAPABILITIES,
 };
 
@@ -124,6 +128,7 @@ static const struct option long_options[] = {
 	{"once", no_argument, NULL, OPT_ONCE},
 	{"note", required_argument, NULL, OPT_NOTE},
 	{"memory-limit", required_argument, NULL, OPT_MEMORY_LIMIT},
+	{"buffer", required_argument, NULL, OPT_BUFFER},
 	{"print-capabilities", no_argument, NULL, OPT_CAPABILITIES},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
@@ -176,6 +181,11 @@ static int take_option(struct options *options, int option, const char *value)
 		if (!parse_number(value, 1, 1u << 20, &number))
 			return complain("--memory-limit=%s: want MiB, 1 to 1048576", value);
 		options->memory_limit = number << 20;
+		return -1;
+	case OPT_BUFFER:
+		if (!parse_number(value, 1, 1u << 20, &number))
+			return complain("--buffer=%s: want MiB, 1 to 1048576", value);
+		options->buffer = number << 20;
 		return -1;
 	case OPT_CAPABILITIES:
 		puts("{\"type\": \"gpu\", \"features\": []}");
@@ -352,7 +362,10 @@ static int open_session(struct session *session)
 
 	char *metadata = describe(session);
 	session->writer = vgpu_trace_writer_open(
-		options->output, &(struct vgpu_trace_writer_options){.metadata = metadata}, &err);
+		options->output,
+		&(struct vgpu_trace_writer_options){.metadata = metadata,
+						    .queue_limit = options->buffer},
+		&err);
 	cJSON_free(metadata);
 	if (session->writer == NULL)
 		goto fail;

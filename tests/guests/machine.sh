@@ -124,7 +124,7 @@ recorder_start() {
 	output=$1
 	shift
 	rm -f "$output" "$output.part"
-	"$BUILD/vgpu-record" --socket-path "$sockets/gpu" -o "$output" "$@" \
+	"$BUILD/vgpu-record" --socket-path "$sockets/gpu" -o "$output" --buffer 512 "$@" \
 		>"$dir/record.log" 2>&1 </dev/null &
 	recorder_pid=$!
 	tries=200

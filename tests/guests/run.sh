@@ -35,7 +35,8 @@ folder=${folder:-$BUILD/guests/$guest}
 trace=${trace:-$folder/$guest.trace}
 
 machine_open "$folder"
-[ "$BACKEND" = qemu ] || recorder_start "$trace" --once --scanouts "$heads"
+[ "$BACKEND" = qemu ] || recorder_start "$trace" --once --scanouts "$heads" \
+	--note "$guest guest of QEMU, $arch, $bus"
 guest_start "$guest"
 guest_wait 1
 qmp screendump "$dir/screen.ppm"
