@@ -38,16 +38,15 @@ int vgpu_frame_resize(struct vgpu_frame *frame, uint32_t width, uint32_t height)
 
 void vgpu_frame_pack(uint8_t *rgb, const uint32_t *pixels, size_t count)
 {
-	/* Four pixels are three words: R0 G0 B0 R1, G1 B1 R2 G2, B2 R3 G3 B3. */
+	/* Four pixels are 12 bytes: one store of eight and one of four. */
 	for (; count >= 4; count -= 4, pixels += 4, rgb += 12) {
-		uint32_t a = pixels[0] << 8, b = pixels[1] << 8;
-		uint32_t c = pixels[2] << 8, d = pixels[3] << 8;
-		uint32_t words[3] = {
-			htobe32(a | b >> 24),
-			htobe32(b << 8 | c >> 16),
-			htobe32(c << 16 | d >> 8),
-		};
-		memcpy(rgb, words, sizeof(words));
+		uint64_t a = pixels[0] & 0xffffff, b = pixels[1] & 0xffffff;
+		uint64_t c = pixels[2] & 0xffffff, d = pixels[3] & 0xffffff;
+		uint64_t first = htobe64(a << 40 | b << 16 | c >> 8);
+		uint32_t last = htobe32((uint32_t)(c << 24 | d));
+
+		memcpy(rgb, &first, sizeof(first));
+		memcpy(rgb + sizeof(first), &last, sizeof(last));
 	}
 	for (; count > 0; count--, pixels++, rgb += 3) {
 		rgb[0] = (uint8_t)(*pixels >> 16);
