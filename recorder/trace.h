@@ -21,7 +21,7 @@ enum vgpu_trace_type {
 	VGPU_TRACE_END = 7,	 /* totals; the last record of a trace that was closed */
 };
 
-/* Content hash of a frame, see vgpu_frame_hash(). */
+/* Content hash of a frame, see vgpu_frame_hash(). All 0: not known, no memory for the picture. */
 struct vgpu_frame_hash {
 	uint8_t bytes[16];
 };
@@ -120,8 +120,10 @@ struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
 /*
  * Appends a record: copies it and returns; compression and disk are the
  * thread's business. If too much waits there, the data of a request is dropped
- * and the request marked; the request itself never is. After the recording
- * ended by an error this does nothing.
+ * and the request marked; the request itself never is: if requests alone are
+ * 16 MiB more than the limit, this waits. A request's data is never too large
+ * for an empty queue. Any thread may call this. After the recording ended by an
+ * error it does nothing.
  */
 void vgpu_trace_writer_put(struct vgpu_trace_writer *writer,
 			   const struct vgpu_trace_record *record);

@@ -24,9 +24,11 @@ struct trace_block_info {
  */
 struct trace_sink *trace_sink_open(const char *path, struct vgpu_error *err);
 /*
- * Appends a block. level: of zstd; where that does not make the payload smaller
- * it is stored as it is. 0 or a negative errno; then the file ends with the last
- * whole block, as far as that can be had, and nothing more may be appended.
+ * Appends a block. RECORDS are compressed as one stream from each RESTART to the
+ * next, at the level given there; others stand alone, and are stored as they are
+ * where compression does not make them smaller. 0 or a negative errno; then the
+ * file ends with the last whole block, as far as that can be had, and nothing
+ * more may be appended.
  */
 int trace_sink_block(struct trace_sink *sink, enum trace_block_type type, uint16_t flags,
 		     const struct trace_block_info *info, const struct bytes *raw, int level);
