@@ -25,7 +25,7 @@ _Static_assert(USED_OFFSET + sizeof(struct vring_used) +
 /* Buffers get a byte that no answer starts with, so that stale bytes show. */
 #define UNWRITTEN 0xaa
 
-/* Spins this often before it sleeps, then asks whether the device still lives. */
+/* Spins this often, then asks whether the device lives, and again while it sleeps. */
 #define SPINS	     200
 #define SLEEP_MIN_NS 20000
 #define SLEEP_MAX_NS 1000000
@@ -364,7 +364,7 @@ static uint16_t used_index(const struct vgpu_driver *driver, unsigned int queue)
 /* Waits until the used index moves on from the driver's. */
 static int wait_used(struct vgpu_driver *driver, unsigned int queue, struct vgpu_error *err)
 {
-	uint64_t begin = vgpu_now_ns(), alive = begin;
+	uint64_t begin = vgpu_now_ns(), alive = 0;
 	long pause = SLEEP_MIN_NS;
 	uint32_t status;
 

@@ -335,11 +335,11 @@ static enum vgpu_replay_status end_worker(const char *trace, struct worker *work
 	int status = 0;
 	bool ended = worker->pid > 0;
 
-	while (ended && waitpid(worker->pid, &status, 0) < 0) {
-		ended = errno == EINTR;
+	do {
+		/* Ctrl-C reaches it anyway; kill(1) reached only this process. */
 		if (ended && interrupted != 0)
 			kill(worker->pid, interrupted);
-	}
+	} while (ended && waitpid(worker->pid, &status, 0) < 0 && (ended = errno == EINTR));
 	copy_out(worker->err, stderr);
 	copy_out(worker->out, stdout);
 	if (ended && WIFEXITED(status) && WEXITSTATUS(status) <= VGPU_REPLAY_UNUSABLE)

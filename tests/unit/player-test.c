@@ -417,6 +417,123 @@ static void a_frame_of_nothing_is_told(void)
 	CU_ASSERT_EQUAL(tally.incomparable, 0);
 }
 
+/* xorshift: the same on every machine. */
+static uint32_t random_below(uint64_t *state, uint32_t limit)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (uint32_t)(*state >> 32) % limit;
+}
+
+struct mutation {
+	uint64_t state;
+	uint8_t request[4096], response[4096];
+	struct vgpu_chain_desc descs[64];
+	struct vgpu_trace_segment segments[64];
+};
+
+/* A copy that may be written to, of what fits. */
+static bool copy_request(struct mutation *mutation, struct vgpu_trace_request *request)
+{
+	if (request->request_len > sizeof(mutation->request) ||
+	    request->used_len > sizeof(mutation->response) || request->num_descs > 64 ||
+	    request->num_segments > 64)
+		return false;
+	memcpy(mutation->request, request->request, request->request_len);
+	memcpy(mutation->response, request->response, request->used_len);
+	memcpy(mutation->descs, request->descs, request->num_descs * sizeof(*request->descs));
+	memcpy(mutation->segments, request->segments,
+	       request->num_segments * sizeof(*request->segments));
+	request->request = mutation->request;
+	request->response = mutation->response;
+	request->descs = mutation->descs;
+	request->segments = mutation->segments;
+	return true;
+}
+
+static void mutate_request(struct mutation *m, struct vgpu_trace_request *request)
+{
+	static const uint32_t lengths[] = {0, 1, 23, 24, 4096, 1 << 20};
+
+	if (!copy_request(m, request))
+		return;
+	switch (random_below(&m->state, 8)) {
+	case 0:
+		request->head = (uint16_t)random_below(&m->state, 65536);
+		break;
+	case 1:
+		m->descs[random_below(&m->state, request->num_descs)].len =
+			lengths[random_below(&m->state, 6)];
+		break;
+	case 2:
+		request->indirect_at = (int)random_below(&m->state, request->num_descs + 1) - 1;
+		break;
+	case 3:
+		m->descs[random_below(&m->state, request->num_descs)].device_writable ^= true;
+		break;
+	case 4:
+		if (request->num_segments > 0)
+			m->segments[random_below(&m->state, (uint32_t)request->num_segments)].gpa =
+				m->state;
+		break;
+	case 5:
+		if (request->used_len > 0)
+			m->response[random_below(&m->state, request->used_len)] =
+				(uint8_t)random_below(&m->state, 256);
+		break;
+	default:
+		if (request->request_len > 0)
+			m->request[random_below(&m->state, request->request_len)] =
+				(uint8_t)random_below(&m->state, 256);
+		break;
+	}
+}
+
+static bool mutate(struct vgpu_trace_record *record, void *opaque)
+{
+	struct mutation *m = opaque;
+
+	if (random_below(&m->state, 12) != 0)
+		return true;
+	switch (record->type) {
+	case VGPU_TRACE_REQUEST:
+		mutate_request(m, &record->request);
+		return random_below(&m->state, 10) != 0;
+	case VGPU_TRACE_FRAME:
+		record->frame.scanout_id = random_below(&m->state, VGPU_MAX_SCANOUTS);
+		return true;
+	case VGPU_TRACE_START:
+		record->start.features_accepted = m->state;
+		record->start.queues[0].size = (uint16_t)(1 << random_below(&m->state, 11));
+		return true;
+	default:
+		return random_below(&m->state, 2) == 0;
+	}
+}
+
+static void random_alterations_do_no_harm(void)
+{
+	char *folder = scene_folder(), *path = scene_path(folder, "a.trace");
+	char *altered = scene_path(folder, "b.trace");
+	struct mutation mutation = {.state = 0x9e3779b97f4a7c15};
+	struct tally tally = {0};
+	struct vgpu_error err;
+	unsigned int played = 0;
+
+	scene_record(path);
+	for (int i = 0; i < 100; i++) {
+		scene_alter(path, altered, mutate, &mutation);
+		enum vgpu_player_end end = play(altered, "builtin", NULL, &tally, &err);
+		played += end == VGPU_PLAYER_DONE;
+	}
+	/* Most are nothing worse than another guest. */
+	CU_ASSERT_TRUE(played > 10);
+	free(altered);
+	free(path);
+	scene_folder_remove(folder);
+}
+
 /* ---- answers of other devices ------------------------------------------------------------------
  */
 
@@ -483,6 +600,7 @@ static const struct unit_test tests[] = {
 	{"requests that no driver can send are refused",
 	 requests_that_no_driver_can_send_are_refused},
 	{"a frame of nothing is told", a_frame_of_nothing_is_told},
+	{"random alterations do no harm", random_alterations_do_no_harm},
 	{"other devices are held to what may not differ",
 	 other_devices_are_held_to_what_may_not_differ},
 	{NULL, NULL},
