@@ -123,6 +123,7 @@ process_wait() {
 recorder_start() {
 	output=$1
 	shift
+	mkdir -p "$(dirname "$output")"
 	rm -f "$output" "$output.part"
 	"$BUILD/vgpu-record" --socket-path "$sockets/gpu" -o "$output" --buffer 512 "$@" \
 		>"$dir/record.log" 2>&1 </dev/null &
