@@ -88,7 +88,7 @@ int vgpu_driver_reset(struct vgpu_driver *driver, struct vgpu_error *err)
 {
 	uint64_t begin = vgpu_now_ns();
 	int ret = write_register(driver, VIRTIO_MMIO_STATUS, 0, err);
-	uint32_t status;
+	uint32_t status = 0;
 
 	if (ret < 0)
 		return ret;
@@ -109,7 +109,7 @@ int vgpu_driver_offered(struct vgpu_driver *driver, uint64_t *features, struct v
 {
 	*features = 0;
 	for (uint32_t word = 0; word < 2; word++) {
-		uint32_t bits;
+		uint32_t bits = 0;
 		int ret = write_register(driver, VIRTIO_MMIO_DEVICE_FEATURES_SEL, word, err);
 		if (ret == 0)
 			ret = read_register(driver, VIRTIO_MMIO_DEVICE_FEATURES, &bits, err);
@@ -132,7 +132,7 @@ int vgpu_driver_negotiate(struct vgpu_driver *driver, uint64_t features, struct 
 		{VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)(features >> 32)},
 		{VIRTIO_MMIO_STATUS, known | VIRTIO_CONFIG_S_FEATURES_OK},
 	};
-	uint32_t status;
+	uint32_t status = 0;
 	int ret = write_registers(driver, writes, sizeof(writes) / sizeof(writes[0]), err);
 
 	if (ret == 0)
@@ -154,7 +154,7 @@ static uint64_t ring_gpa(const struct vgpu_driver *driver, unsigned int queue)
 int vgpu_driver_set_queue(struct vgpu_driver *driver, unsigned int queue, uint16_t size,
 			  struct vgpu_error *err)
 {
-	uint32_t size_max;
+	uint32_t size_max = 0;
 
 	if (queue >= VGPU_NUM_QUEUES || size == 0 || size > VGPU_QUEUE_SIZE_MAX ||
 	    (size & (size - 1)) != 0)
@@ -366,7 +366,7 @@ static int wait_used(struct vgpu_driver *driver, unsigned int queue, struct vgpu
 {
 	uint64_t begin = vgpu_now_ns(), alive = 0;
 	long pause = SLEEP_MIN_NS;
-	uint32_t status;
+	uint32_t status = 0;
 
 	for (unsigned int i = 0; used_index(driver, queue) == driver->queues[queue].used; i++) {
 		if (i < SPINS) {

@@ -254,7 +254,7 @@ static void print_text(const struct settings *settings, const char *trace,
 		fprintf(stderr, PROGRAM ": %s: and %llu more\n", trace,
 			(unsigned long long)result->messages_left_out);
 	/* Where nothing was played there is nothing to count. */
-	if (settings->quiet || (!equal && result->requests == 0))
+	if (settings->quiet || (!equal && result->requests_played == 0))
 		return;
 	vgpu_replay_verdict(result, verdict);
 	printf("%s: %s%s%s\n", trace, color != NULL ? color : "", verdict,
@@ -411,8 +411,10 @@ int main(int argc, char **argv)
 		printf("%u traces: %u equal, %u differ, %u unusable\n", settings.num_traces,
 		       counts[VGPU_REPLAY_EQUAL], counts[VGPU_REPLAY_DIFFERS],
 		       counts[VGPU_REPLAY_UNUSABLE]);
-	if (fflush(stdout) != 0 || ferror(stdout))
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, PROGRAM ": standard output: cannot be written to\n");
 		return VGPU_REPLAY_UNUSABLE;
+	}
 	if (counts[VGPU_REPLAY_UNUSABLE] > 0)
 		return VGPU_REPLAY_UNUSABLE;
 	return counts[VGPU_REPLAY_DIFFERS] > 0 ? VGPU_REPLAY_DIFFERS : VGPU_REPLAY_EQUAL;

@@ -122,5 +122,9 @@ int main(int argc, char **argv)
 				vgpu_replay_strip(argv[i], err.text));
 		worst = status > worst ? status : worst;
 	}
-	return fflush(stdout) != 0 || ferror(stdout) ? 2 : worst;
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, PROGRAM ": standard output: cannot be written to\n");
+		return 2;
+	}
+	return worst;
 }

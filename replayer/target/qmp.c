@@ -80,7 +80,7 @@ int vgpu_qmp_execute(struct vgpu_line_socket *socket, const char *command, cJSON
 
 int vgpu_qmp_hello(struct vgpu_line_socket *socket, struct vgpu_error *err)
 {
-	cJSON *greeting;
+	cJSON *greeting = NULL;
 	int ret = receive(socket, &greeting, err);
 
 	if (ret < 0)
