@@ -144,6 +144,7 @@ static void add_ref(struct trace_content *content, uint32_t id)
 		last->repeat = true;
 		last->count++;
 	} else {
+		/* Room was made before. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 		content->refs[content->num_refs++] = (struct trace_ref){id, 1, false};
 	}
 }

