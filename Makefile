@@ -1,41 +1,56 @@
 # SPDX-License-Identifier: MIT
 #
-# make                 build/vgpu-record, vgpu-replay, vgpu-trace, libvgpu.a
-# make demo            set up, build, replay the RuxOS recording
-# make conformance     set up, build, run all tests
-# make help            every target and variable
+# "make help" lists what can be made and what can be set.
 
-BUILD ?= build
-PREFIX ?= /usr/local
-DESTDIR ?=
+## where everything is built
+BUILD ?= build$(if $(CROSS),-$(CROSS))
+## build for another architecture, such as aarch64 (see sysroot)
 CROSS ?=
+## 1: build with AddressSanitizer and UndefinedBehaviorSanitizer
 SANITIZE ?=
+## 1: count executed lines (see coverage)
 COVERAGE ?=
+## percentage of executed lines below which coverage fails
+COVERAGE_MIN ?= 85
+## optimization and debugging options of the compiler
+OPTIMIZE ?= -O2 -g
+## 1: print the commands that compile and link
+V ?=
+## where "make install" installs to
+PREFIX ?= /usr/local
+## a folder that stands for / while installing, for packagers
+DESTDIR ?=
 
 ifneq ($(CROSS),)
 TRIPLE := $(CROSS)-linux-gnu
+## headers and libraries of the other architecture
+SYSROOT ?= $(abspath $(BUILD)/sysroot)
 ifeq ($(origin CC),default)
 CC := $(TRIPLE)-gcc
 endif
 AR := $(TRIPLE)-ar
-PKG_CONFIG ?= $(TRIPLE)-pkg-config
+MACHINE := $(if $(findstring clang,$(CC)),--target=$(TRIPLE)) --sysroot=$(SYSROOT)
+PKG_CONFIG := PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) PKG_CONFIG_PATH= \
+	PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/$(TRIPLE)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig \
+	pkg-config
+## what runs a program of the other architecture
+EMULATOR ?= qemu-$(CROSS)-static -L $(SYSROOT)
 endif
 PKG_CONFIG ?= pkg-config
 
-WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
-OPTIMIZE ?= -O2 -g
-CFLAGS_ALL = -std=gnu11 $(OPTIMIZE) $(WARNINGS) -fno-strict-aliasing -D_GNU_SOURCE -MMD -MP \
-	$(PKG_CFLAGS) $(INSTRUMENT) $(CPPFLAGS) $(CFLAGS)
 ifneq ($(SANITIZE),)
 INSTRUMENT += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 ifneq ($(COVERAGE),)
 INSTRUMENT += --coverage -O0
 endif
-
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 PACKAGES := pixman-1 libpng libcjson libzstd libxxhash
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
+CFLAGS_ALL = $(MACHINE) -std=gnu11 $(OPTIMIZE) $(WARNINGS) -fno-strict-aliasing -D_GNU_SOURCE \
+	$(PKG_CFLAGS) $(INSTRUMENT) $(CPPFLAGS) $(CFLAGS)
+LDFLAGS_ALL = $(MACHINE) $(INSTRUMENT) $(LDFLAGS)
 LIBS = $(PKG_LIBS) -pthread -lm
 
 # One folder may include what is below it, and nothing else: the include paths
@@ -45,15 +60,21 @@ INC_recorder := $(INC_backend) -Irecorder
 INC_replayer := $(INC_recorder) -Ireplayer
 INC_tests := $(INC_replayer) -Itests
 
-PROGRAMS := vgpu-record vgpu-replay vgpu-trace
-MAINS := recorder/vgpu-record.c replayer/vgpu-replay.c replayer/vgpu-trace.c
+# A program is a file vgpu-NAME.c; all other files of its folder are a library.
+MAINS := $(sort $(wildcard recorder/vgpu-*.c replayer/vgpu-*.c))
+PROGRAMS := $(notdir $(MAINS:.c=))
 BACKEND_SRC := $(sort $(wildcard backend/*.c backend/*/*.c))
 RECORDER_SRC := $(filter-out $(MAINS),$(sort $(wildcard recorder/*.c)))
 REPLAYER_SRC := $(filter-out $(MAINS),$(sort $(wildcard replayer/*.c replayer/*/*.c)))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 TOOL_SRC := $(sort $(wildcard tests/guests/*.c tests/bench/*.c tests/fuzz/*.c))
-SOURCES := $(BACKEND_SRC) $(RECORDER_SRC) $(REPLAYER_SRC) $(wildcard $(MAINS)) $(UNIT_SRC) $(TOOL_SRC)
-HEADERS := $(sort $(wildcard backend/*.h backend/*/*.h recorder/*.h replayer/*.h replayer/*/*.h tests/*.h tests/*/*.h))
+SOURCES := $(BACKEND_SRC) $(RECORDER_SRC) $(REPLAYER_SRC) $(MAINS) $(UNIT_SRC) $(TOOL_SRC)
+HEADERS := $(sort $(foreach folder,backend recorder replayer tests,\
+	$(wildcard $(folder)/*.h $(folder)/*/*.h)))
+MAN_PAGES := $(sort $(wildcard recorder/*.1 replayer/*.1))
+COMPLETIONS := $(sort $(wildcard recorder/*.bash-completion replayer/*.bash-completion))
+SCRIPTS := $(sort $(wildcard scripts/*.sh tests/guests/*.sh))
+TRACES := $(sort $(wildcard traces/*.trace))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIBVGPU := $(BUILD)/libvgpu.a
@@ -62,47 +83,190 @@ REPLAYER_OBJ := $(call objects,$(REPLAYER_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all
+.PHONY: all help setup demo conformance check unit replay golden-check bench coverage
+.PHONY: format lint lint-format lint-tidy lint-cppcheck lint-man lint-shell
+.PHONY: install uninstall sysroot clean FORCE
+
+## the three programs and libvgpu.a
 all: $(LIBVGPU) $(addprefix $(BUILD)/,$(PROGRAMS))
 
-# Objects are made again when the flags change (SANITIZE, CC, …).
-FLAGS_FILE := $(BUILD)/flags
-FLAGS_NOW = $(CC) $(CFLAGS_ALL)
-$(shell mkdir -p $(BUILD); printf '%s\n' '$(FLAGS_NOW)' | cmp -s - $(FLAGS_FILE) || printf '%s\n' '$(FLAGS_NOW)' > $(FLAGS_FILE))
+# ---- compile and link ----------------------------------------------------------
 
-define compile_rule
-$(BUILD)/obj/$(1)/%.o: $(1)/%.c $$(FLAGS_FILE)
-	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS_ALL) $$(INC_$(1)) -c -o $$@ $$<
-endef
-$(foreach folder,backend recorder replayer tests,$(eval $(call compile_rule,$(folder))))
+# What was built with other flags (SANITIZE, CC, …) is built again.
+FLAGS_FILE := $(BUILD)/flags
+FLAGS_NOW = $(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(LIBS)
+$(FLAGS_FILE): FORCE
+	@mkdir -p $(@D)
+	@$(if $(PKG_LIBS),,$(PKG_CONFIG) --print-errors --exists $(PACKAGES) || { \
+		echo 'Run "make $(if $(CROSS),CROSS=$(CROSS) sysroot,setup)" first.' >&2; exit 1; })
+	@printf '%s\n' '$(FLAGS_NOW)' | cmp -s - $@ || printf '%s\n' '$(FLAGS_NOW)' >$@
+
+# The include paths of a file are those of its top folder.
+flags = $(CFLAGS_ALL) $(INC_$(firstword $(subst /, ,$(1))))
+compile = $(CC) $(call flags,$(1)) -c -o $(call objects,$(1)) $(1)
+
+step = $(if $(V),,@echo '  $(1)	$(@:$(BUILD)/%=%)';)
+
+$(BUILD)/obj/%.o: %.c $(FLAGS_FILE)
+	@mkdir -p $(@D)
+	$(call step,CC)$(call compile,$<) -MMD -MP
 
 $(LIBVGPU): $(call objects,$(BACKEND_SRC))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call step,AR)$(AR) rcs $@ $^
 
-$(BUILD)/vgpu-record: $(BUILD)/obj/recorder/vgpu-record.o $(RECORDER_OBJ) $(LIBVGPU)
-	$(CC) $(INSTRUMENT) $(LDFLAGS) -o $@ $^ $(LIBS)
-$(BUILD)/vgpu-replay $(BUILD)/vgpu-trace: $(BUILD)/%: $(BUILD)/obj/replayer/%.o $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
-	$(CC) $(INSTRUMENT) $(LDFLAGS) -o $@ $^ $(LIBS)
-
-# ---- tests -------------------------------------------------------------------
-
+link = $(call step,LINK)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+$(BUILD)/vgpu-%: $(BUILD)/obj/recorder/vgpu-%.o $(RECORDER_OBJ) $(LIBVGPU)
+	$(link)
+$(BUILD)/vgpu-%: $(BUILD)/obj/replayer/vgpu-%.o $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
+	$(link)
 $(BUILD)/unit-tests: $(call objects,$(UNIT_SRC)) $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
-	$(CC) $(INSTRUMENT) $(LDFLAGS) -o $@ $^ $(LIBS) -lcunit
-
+	$(link) -lcunit
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
 	@mkdir -p $(@D)
-	$(CC) $(INSTRUMENT) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(link)
 
-.PHONY: unit
+# ---- run -----------------------------------------------------------------------
+
+## install what is missing with apt; does nothing where all is there
+setup:
+	@sh scripts/setup.sh
+
+# Setting up can change what this file finds, so another make goes on after it.
+## set up, build, replay the RuxOS recording
+demo:
+	@sh scripts/setup.sh build
+	@$(MAKE) --no-print-directory all
+	$(BUILD)/vgpu-replay traces/ruxos_boot.trace
+	@ls golden/ruxos_boot/*.png | sed -n '$$s/^/picture: /p'
+
+## set up, build, run all tests
+conformance: setup
+	@$(MAKE) --no-print-directory check
+
+## run all tests
+check: unit replay golden-check
+
+## run the unit tests
 unit: $(BUILD)/unit-tests all
-	$(BUILD)/unit-tests
+	$(EMULATOR) $(BUILD)/unit-tests
 
-.PHONY: clean
+## replay all recordings and compare with their golden sets
+replay: all
+	$(if $(TRACES),$(EMULATOR) $(BUILD)/vgpu-replay $(TRACES))
+
+## let QEMU confirm all golden sets
+golden-check: all
+	$(if $(TRACES),$(EMULATOR) $(BUILD)/vgpu-replay --check-golden $(TRACES))
+
+## replay speed on the built-in device, beside memcpy
+bench: $(BUILD)/tests/bench/bench
+	$< $(TRACES)
+
+## report of the lines that the tests execute, in build-coverage/html
+coverage:
+	@rm -rf build-coverage
+	@$(MAKE) --no-print-directory BUILD=build-coverage COVERAGE=1 SANITIZE= check
+	@COVERAGE_MIN=$(COVERAGE_MIN) sh scripts/coverage.sh build-coverage backend recorder replayer
+
+include tests/guests/guests.mk
+
+# ---- editors and style ---------------------------------------------------------
+
+# $(call json_entry,FILE,COMMAND)
+json_entry = {"directory": "$(CURDIR)", "file": "$(1)", "command": "$(call json_text,$(2))"},
+json_text = $(subst ",\",$(subst \,\\,$(strip $(1))))
+
+# make writes the file itself, and in one go, because it expands a recipe before it runs it.
+$(BUILD)/compile_commands.json: FORCE
+	$(shell mkdir -p $(@D))$(file >$@.new,[)
+	$(foreach source,$(SOURCES),$(file >>$@.new,$(call json_entry,$(source),$(call compile,$(source)))))
+	$(foreach header,$(HEADERS),$(file >>$@.new,$(call json_entry,$(header),\
+		$(CC) $(call flags,$(header)) -x c-header -fsyntax-only $(header))))
+	@sed -i '$$s/,$$/\n]/' $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+## how each file is compiled, for clangd, ccls and other tools
+compile_commands.json: $(BUILD)/compile_commands.json
+	cp $< $@
+
+## format all sources
+format:
+	clang-format -i $(SOURCES) $(HEADERS)
+
+## check format, sources, man pages and scripts
+lint: lint-format lint-tidy lint-cppcheck lint-man lint-shell
+
+lint-format:
+	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+
+lint-tidy: $(BUILD)/compile_commands.json
+	@clang-tidy --version >/dev/null
+	printf '%s\n' $(SOURCES) | xargs -P $(JOBS) -n 1 clang-tidy --quiet -p $(<D) 2>/dev/null
+
+lint-cppcheck:
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+		--error-exitcode=1 -j $(JOBS) $(INC_tests) \
+		$(filter-out tests/unit/%,$(SOURCES))
+
+lint-man:
+	$(if $(MAN_PAGES),mandoc -T lint -W style $(MAN_PAGES))
+
+lint-shell:
+	$(if $(SCRIPTS),shellcheck -x $(SCRIPTS))
+	$(if $(COMPLETIONS),shellcheck -s bash $(COMPLETIONS))
+
+JOBS := $(shell nproc)
+
+# ---- install -------------------------------------------------------------------
+
+BINDIR = $(PREFIX)/bin
+LIBDIR = $(PREFIX)/lib
+INCLUDEDIR = $(PREFIX)/include
+MANDIR = $(PREFIX)/share/man/man1
+COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
+
+$(BUILD)/libvgpu.pc: backend/libvgpu.pc.in backend/vgpu.h FORCE
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		-e 's|@VERSION@|$(VERSION)|' $< >$@
+
+VERSION = $(shell sed -n 's/.*VGPU_VERSION "\(.*\)"/\1/p' backend/vgpu.h)
+
+## install programs, man pages, completions and the library
+install: all $(BUILD)/libvgpu.pc
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(MANDIR) \
+		$(COMPLETIONDIR))
+	install -m 755 $(addprefix $(BUILD)/,$(PROGRAMS)) $(DESTDIR)$(BINDIR)
+	install -m 644 $(LIBVGPU) $(DESTDIR)$(LIBDIR)
+	install -m 644 $(BUILD)/libvgpu.pc $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 644 backend/vgpu.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 $(MAN_PAGES) $(DESTDIR)$(MANDIR)
+	$(foreach file,$(COMPLETIONS),\
+		install -m 644 $(file) $(DESTDIR)$(COMPLETIONDIR)/$(notdir $(basename $(file)));)
+
+## remove what install installed
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(PROGRAMS)) \
+		$(DESTDIR)$(LIBDIR)/libvgpu.a $(DESTDIR)$(LIBDIR)/pkgconfig/libvgpu.pc \
+		$(DESTDIR)$(INCLUDEDIR)/vgpu.h \
+		$(addprefix $(DESTDIR)$(MANDIR)/,$(notdir $(MAN_PAGES))) \
+		$(addprefix $(DESTDIR)$(COMPLETIONDIR)/,$(notdir $(basename $(COMPLETIONS))))
+
+# ---- the rest --------------------------------------------------------------------
+
+## download headers and libraries of the architecture CROSS
+sysroot:
+	$(if $(CROSS),,$(error set CROSS, for example: make CROSS=aarch64 sysroot))
+	sh scripts/cross-sysroot.sh $(CROSS) $(SYSROOT)
+
+## remove what was built
 clean:
 	rm -rf $(BUILD)
 
--include $(wildcard $(addsuffix .d,$(basename $(call objects,$(SOURCES)))))
+## print this
+help:
+	@awk '/^## / { text = substr($$0, 4); next } \
+		text { if (/=/ != kind) print (kind = /=/) ? "Variables:" : "\nTargets:"; \
+			printf "  %-22s %s\n", $$1, text } { text = "" }' FS='[ :]' $(MAKEFILE_LIST)
 
--include tests/guests/guests.mk
+-include $(wildcard $(addsuffix .d,$(basename $(call objects,$(SOURCES)))))

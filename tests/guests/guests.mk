@@ -10,16 +10,14 @@ trace_of_linux-console := traces/linux_console.trace
 trace_of_linux-modetest := traces/linux_modetest.trace
 trace_of_edk2 := traces/edk2_console.trace
 
-.PHONY: setup
-setup:
-	@scripts/setup.sh all
-
 .PHONY: $(addprefix record-,$(GUESTS)) record-all
 $(addprefix record-,$(GUESTS)): record-%: all $(GUEST_TOOLS)
 	RUXOS_BIN='$(RUXOS_BIN)' BUILD=$(BUILD) tests/guests/run.sh -o $(trace_of_$*) $*
+## record all guests of traces/ anew; one is record-GUEST
 record-all: $(addprefix record-,$(GUESTS))
 
 .PHONY: live
+## boot real guests, record and replay them, compare with QEMU's screen
 live: setup
 	@$(MAKE) --no-print-directory all $(GUEST_TOOLS)
 	@RUXOS_BIN='$(RUXOS_BIN)' BUILD=$(BUILD) tests/guests/live.sh
