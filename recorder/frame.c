@@ -105,6 +105,13 @@ int vgpu_frame_hash_parse(const char *text, struct vgpu_frame_hash *hash)
 	return 0;
 }
 
+bool vgpu_frame_hash_known(const struct vgpu_frame_hash *hash)
+{
+	static const struct vgpu_frame_hash unknown;
+
+	return !vgpu_frame_hash_equal(hash, &unknown);
+}
+
 bool vgpu_frame_hash_equal(const struct vgpu_frame_hash *a, const struct vgpu_frame_hash *b)
 {
 	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;

@@ -30,6 +30,8 @@ struct vgpu_frame_hash vgpu_frame_hash(const struct vgpu_frame *frame);
 void vgpu_frame_hash_text(const struct vgpu_frame_hash *hash, char text[VGPU_FRAME_HASH_TEXT]);
 /* Reads 32 hexadecimal digits. 0 or -EINVAL. */
 int vgpu_frame_hash_parse(const char *text, struct vgpu_frame_hash *hash);
+/* False for the all-zero hash of a frame that the recorder had no memory for. */
+bool vgpu_frame_hash_known(const struct vgpu_frame_hash *hash);
 bool vgpu_frame_hash_equal(const struct vgpu_frame_hash *a, const struct vgpu_frame_hash *b);
 
 #endif

@@ -301,6 +301,15 @@ static bool wants_frame(void *opaque, const struct vgpu_trace_frame *frame)
 	       frame->number <= replay->options->last_frame;
 }
 
+static void not_comparable(struct replay *replay, const struct vgpu_trace_frame *recorded,
+			   const char *why)
+{
+	if (replay->result->frames_incomparable++ == 0)
+		vgpu_replay_note(replay->result, VGPU_REPLAY_UNUSABLE,
+				 "frame %llu is the first that is not comparable: %s",
+				 (unsigned long long)recorded->number, why);
+}
+
 static void on_frame(void *opaque, const struct vgpu_player_frame *frame)
 {
 	struct replay *replay = opaque;
@@ -308,10 +317,11 @@ static void on_frame(void *opaque, const struct vgpu_player_frame *frame)
 	const struct vgpu_golden_frame *golden = NULL;
 
 	if (!frame->comparable) {
-		if (replay->result->frames_incomparable++ == 0)
-			vgpu_replay_note(replay->result, VGPU_REPLAY_UNUSABLE,
-					 "frame %llu is the first that is not comparable: %s",
-					 (unsigned long long)recorded->number, frame->why);
+		not_comparable(replay, recorded, frame->why);
+		return;
+	}
+	if (replay->golden == NULL && !vgpu_frame_hash_known(&recorded->hash)) {
+		not_comparable(replay, recorded, "the recording does not say how it looked");
 		return;
 	}
 	replay->result->frames_compared++;

@@ -112,7 +112,8 @@ static void on_frame(void *opaque, const struct vgpu_player_frame *frame)
 		.height = frame->actual->height,
 		.hash = vgpu_frame_hash(frame->actual),
 	};
-	if (!vgpu_frame_hash_equal(&drawn->hash, &recorded->hash) ||
+	if ((vgpu_frame_hash_known(&recorded->hash) &&
+	     !vgpu_frame_hash_equal(&drawn->hash, &recorded->hash)) ||
 	    drawn->width != recorded->width || drawn->height != recorded->height) {
 		bless->refused = true;
 		vgpu_replay_note(bless->result, VGPU_REPLAY_DIFFERS,

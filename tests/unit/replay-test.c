@@ -226,6 +226,33 @@ static void a_changed_byte_is_unusable(void)
 	place_fini(&place);
 }
 
+static bool forget_hash(struct vgpu_trace_record *record, void *opaque)
+{
+	(void)opaque;
+	if (record->type == VGPU_TRACE_FRAME && record->frame.number == 1)
+		record->frame.hash = (struct vgpu_frame_hash){{0}};
+	return true;
+}
+
+static void a_frame_without_a_recorded_hash_needs_a_golden_set(void)
+{
+	struct place place;
+
+	place_init(&place);
+	char *original = scene_path(place.folder, "original");
+	CU_ASSERT_EQUAL(rename(place.trace, original), 0);
+	scene_alter(original, place.trace, forget_hash, NULL);
+	CU_ASSERT_EQUAL(replay(&place), VGPU_REPLAY_UNUSABLE);
+	CU_ASSERT_EQUAL(place.result.frames_equal, SCENE_FRAMES);
+	place.options.golden = "/nonexistent";
+	CU_ASSERT_EQUAL(replay(&place), VGPU_REPLAY_UNUSABLE);
+	CU_ASSERT_TRUE(says(&place, "frame 1 is the first that is not comparable: the recording "
+				    "does not say how it looked"));
+	CU_ASSERT_EQUAL(place.result.frames_equal, SCENE_FRAMES - 1);
+	free(original);
+	place_fini(&place);
+}
+
 static void without_a_golden_set_there_is_no_passing(void)
 {
 	struct place place;
@@ -574,6 +601,8 @@ static const struct unit_test tests[] = {
 	 a_changed_answer_differs_and_names_the_request},
 	{"a changed byte is unusable", a_changed_byte_is_unusable},
 	{"without a golden set there is no passing", without_a_golden_set_there_is_no_passing},
+	{"a frame without a recorded hash needs a golden set",
+	 a_frame_without_a_recorded_hash_needs_a_golden_set},
 	{"a set of another recording is unusable", a_set_of_another_recording_is_unusable},
 	{"a frame without picture is held to its hash",
 	 a_frame_without_picture_is_held_to_its_hash},
