@@ -20,6 +20,7 @@ enum vgpu_replay_status {
 struct vgpu_replay_options {
 	const char *target; /* NAME or NAME:ARGUMENT */
 	const char *golden; /* folder of golden sets; NULL: "../golden" beside the trace */
+	bool no_golden;	    /* hold against the answers and frame hashes of the recording */
 	const char *keep;   /* folder for pictures of what differs, or NULL */
 	uint64_t first_frame, last_frame; /* frames to compare, both included */
 	bool (*stop)(void *opaque);	  /* asked between requests; may be NULL */

@@ -79,6 +79,8 @@ static void print_help(void)
 	       "  -t, --target TARGET  device to play into (default: builtin)\n"
 	       "  -g, --golden DIR     folder of the golden sets (default: ../golden beside the\n"
 	       "                       trace)\n"
+	       "      --no-golden      hold against the answers and frame hashes in the trace "
+	       "instead\n"
 	       "  -k, --keep DIR       keep actual, expected and difference pictures there\n"
 	       "  -f, --frames A-B     compare frames A to B only, counted from 0\n"
 	       "  -j, --jobs N         play N traces at a time (default: 1)\n"
@@ -143,11 +145,12 @@ static bool parse_jobs(const char *text, unsigned long *jobs)
 	return true;
 }
 
-enum long_option { BLESS = 256, CHECK_GOLDEN, JSON };
+enum long_option { NO_GOLDEN = 256, BLESS, CHECK_GOLDEN, JSON };
 
 static const struct option options[] = {
 	{"target", required_argument, NULL, 't'},
 	{"golden", required_argument, NULL, 'g'},
+	{"no-golden", no_argument, NULL, NO_GOLDEN},
 	{"keep", required_argument, NULL, 'k'},
 	{"frames", required_argument, NULL, 'f'},
 	{"jobs", required_argument, NULL, 'j'},
@@ -169,6 +172,9 @@ static int take_option(int option, struct settings *settings)
 		return -1;
 	case 'g':
 		settings->replay.golden = optarg;
+		return -1;
+	case NO_GOLDEN:
+		settings->replay.no_golden = true;
 		return -1;
 	case 'k':
 		settings->replay.keep = optarg;

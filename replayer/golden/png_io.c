@@ -57,13 +57,18 @@ static void flush(png_structp png)
 }
 
 /* Between setjmp() and its return: no locals that live across it. */
-static int encode(png_structp png, png_infop info, const struct vgpu_frame *frame, int filters)
+/* zlib's: what is kept for good, and what is looked at once */
+#define LEVEL_SMALL 9
+#define LEVEL_FAST  3
+
+static int encode(png_structp png, png_infop info, const struct vgpu_frame *frame, int filters,
+		  int level)
 {
 	if (setjmp(png_jmpbuf(png)))
 		return -EBADMSG;
 	png_set_IHDR(png, info, frame->width, frame->height, 8, PNG_COLOR_TYPE_RGB,
 		     PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-	png_set_compression_level(png, 9);
+	png_set_compression_level(png, level);
 	png_set_filter(png, PNG_FILTER_TYPE_BASE, filters);
 	png_write_info(png, info);
 	for (uint32_t y = 0; y < frame->height; y++)
@@ -72,17 +77,22 @@ static int encode(png_structp png, png_infop info, const struct vgpu_frame *fram
 	return 0;
 }
 
-static int encode_with(const struct vgpu_frame *frame, int filters, uint8_t **bytes, size_t *len)
+static int encode_with(const struct vgpu_frame *frame, int filters, int level, uint8_t **bytes,
+		       size_t *len)
 {
 	struct png_context context = {0};
 	int ret = -ENOMEM;
+
+	if (frame->width == 0 || frame->width > VGPU_PNG_SIDE_MAX || frame->height == 0 ||
+	    frame->height > VGPU_PNG_SIDE_MAX)
+		return -EINVAL;
 	png_structp png =
 		png_create_write_struct(PNG_LIBPNG_VER_STRING, &context, on_error, on_warning);
 	png_infop info = png != NULL ? png_create_info_struct(png) : NULL;
 
 	if (info != NULL) {
 		png_set_write_fn(png, &context, append, flush);
-		ret = encode(png, info, frame, filters);
+		ret = encode(png, info, frame, filters, level);
 	}
 	png_destroy_write_struct(&png, &info);
 	if (ret < 0) {
@@ -101,13 +111,10 @@ int vgpu_png_encode(const struct vgpu_frame *frame, uint8_t **bytes, size_t *len
 	uint8_t *other;
 	size_t other_len;
 
-	if (frame->width == 0 || frame->width > VGPU_PNG_SIDE_MAX || frame->height == 0 ||
-	    frame->height > VGPU_PNG_SIDE_MAX)
-		return -EINVAL;
-	int ret = encode_with(frame, filters[0], bytes, len);
+	int ret = encode_with(frame, filters[0], LEVEL_SMALL, bytes, len);
 	if (ret < 0)
 		return ret;
-	ret = encode_with(frame, filters[1], &other, &other_len);
+	ret = encode_with(frame, filters[1], LEVEL_SMALL, &other, &other_len);
 	if (ret < 0) {
 		free(*bytes);
 		return ret;
@@ -149,7 +156,7 @@ int vgpu_png_write(const char *path, const struct vgpu_frame *frame, struct vgpu
 {
 	uint8_t *bytes;
 	size_t len;
-	int ret = vgpu_png_encode(frame, &bytes, &len);
+	int ret = encode_with(frame, PNG_FILTER_NONE, LEVEL_FAST, &bytes, &len);
 
 	if (ret < 0)
 		return vgpu_error_set(err, -ret, "%s: %s", path, strerror(-ret));

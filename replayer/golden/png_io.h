@@ -11,11 +11,12 @@
 /* No frame in a PNG file is wider or higher. */
 #define VGPU_PNG_SIDE_MAX 16384
 
-/* Compresses a frame. *bytes is to be freed. 0, -ENOMEM, -EINVAL: too large. */
+/* Compresses a frame as far as it goes. *bytes is to be freed. 0, -ENOMEM, -EINVAL: too large. */
 int vgpu_png_encode(const struct vgpu_frame *frame, uint8_t **bytes, size_t *len);
 /* Writes the file under another name and renames it. 0 or a negative errno. */
 int vgpu_png_write_bytes(const char *path, const uint8_t *bytes, size_t len,
 			 struct vgpu_error *err);
+/* The same for a frame, compressed in a fraction of the time. */
 int vgpu_png_write(const char *path, const struct vgpu_frame *frame, struct vgpu_error *err);
 /*
  * Reads a file as RGB; anything else that PNG can hold is converted, alpha is

@@ -32,12 +32,10 @@ check_trace() {
 	same_picture "$last" "$2"
 }
 
-# What was recorded just now has no golden set: vgpu-replay holds it against
-# the answers and the hashes of frames in it, and ends with 2 for the set.
+# What was recorded just now has no golden set.
 check_replay() {
-	"$BUILD/vgpu-replay" "$1" >"$dir/replay.log" 2>&1 || true
-	grep -q 'builtin: \([0-9]*\) of \1 requests, \([0-9]*\) of \2 frames equal' \
-		"$dir/replay.log" || die "the replay differs from the recording; see $dir/replay.log"
+	"$BUILD/vgpu-replay" --no-golden "$1" >"$dir/replay.log" 2>&1 ||
+		die "the replay differs from the recording; see $dir/replay.log"
 }
 
 # last_frame TRACE [SCANOUT]: sets $last to the picture of the last frame there.

@@ -261,6 +261,10 @@ static void without_a_golden_set_there_is_no_passing(void)
 	place.options.golden = "/nonexistent";
 	CU_ASSERT_EQUAL(replay(&place), VGPU_REPLAY_UNUSABLE);
 	CU_ASSERT_TRUE(says(&place, "no golden set in /nonexistent/scene"));
+	/* unless nobody asked for one */
+	place.options.no_golden = true;
+	CU_ASSERT_EQUAL(replay(&place), VGPU_REPLAY_EQUAL);
+	CU_ASSERT_EQUAL(place.result.frames_equal, SCENE_FRAMES);
 	CU_ASSERT_EQUAL(place.result.requests_equal, SCENE_REQUESTS);
 	CU_ASSERT_EQUAL(place.result.frames_equal, SCENE_FRAMES);
 	place_fini(&place);
