@@ -210,7 +210,7 @@ lint-cppcheck:
 		$(filter-out tests/unit/%,$(SOURCES))
 
 lint-man:
-	$(if $(MAN_PAGES),mandoc -T lint -W style $(MAN_PAGES))
+	$(if $(MAN_PAGES),mandoc -T lint -W warning $(MAN_PAGES))
 
 lint-shell:
 	$(if $(SCRIPTS),shellcheck -x $(SCRIPTS))
@@ -226,8 +226,11 @@ INCLUDEDIR = $(PREFIX)/include
 MANDIR = $(PREFIX)/share/man/man1
 COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
 
+# Written so, an installed tree can be moved (pkg-config --define-prefix).
+below_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
 $(BUILD)/libvgpu.pc: backend/libvgpu.pc.in backend/vgpu.h FORCE
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(call below_prefix,$(LIBDIR))|' \
+		-e 's|@INCLUDEDIR@|$(call below_prefix,$(INCLUDEDIR))|' \
 		-e 's|@VERSION@|$(VERSION)|' $< >$@
 
 VERSION = $(shell sed -n 's/.*VGPU_VERSION "\(.*\)"/\1/p' backend/vgpu.h)
