@@ -245,7 +245,7 @@ install: all $(BUILD)/libvgpu.pc
 	install -m 644 backend/vgpu.h $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(MAN_PAGES) $(DESTDIR)$(MANDIR)
 	$(foreach file,$(COMPLETIONS),\
-		install -m 644 $(file) $(DESTDIR)$(COMPLETIONDIR)/$(notdir $(basename $(file)));)
+		install -m 644 $(file) $(DESTDIR)$(COMPLETIONDIR)/$(notdir $(basename $(file))) &&) true
 
 ## remove what install installed
 uninstall:
