@@ -64,7 +64,7 @@ INC_tests := $(INC_replayer) -Itests
 MAINS := $(sort $(wildcard recorder/vgpu-*.c replayer/vgpu-*.c))
 PROGRAMS := $(notdir $(MAINS:.c=))
 BACKEND_SRC := $(sort $(wildcard backend/*.c backend/*/*.c))
-RECORDER_SRC := $(filter-out $(MAINS),$(sort $(wildcard recorder/*.c)))
+RECORDER_SRC := $(filter-out $(MAINS),$(sort $(wildcard recorder/*.c recorder/*/*.c)))
 REPLAYER_SRC := $(filter-out $(MAINS),$(sort $(wildcard replayer/*.c replayer/*/*.c)))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 TOOL_SRC := $(sort $(wildcard tests/guests/*.c tests/bench/*.c tests/fuzz/*.c))

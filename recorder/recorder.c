@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "recorder.h"
 
-#include "bytes.h"
 #include "frame.h"
+#include "trace/bytes.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -11,8 +11,8 @@
  *
  * The times are CPU time per GB of raw, over all threads.
  */
-#include "bytes.h"
 #include "trace.h"
+#include "trace/bytes.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -6,9 +6,9 @@
 #ifndef VGPU_UNIT_TRACE_FILE_H
 #define VGPU_UNIT_TRACE_FILE_H
 
-#include "bytes.h"
 #include "trace.h"
-#include "trace_format.h"
+#include "trace/bytes.h"
+#include "trace/format.h"
 
 #define TRACE_FILE_PATH 64
 

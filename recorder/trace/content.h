@@ -6,7 +6,7 @@
 #ifndef VGPU_TRACE_CONTENT_H
 #define VGPU_TRACE_CONTENT_H
 
-#include "trace_codec.h"
+#include "trace/codec.h"
 
 struct trace_content;
 

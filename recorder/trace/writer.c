@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "trace_codec.h"
-#include "trace_content.h"
-#include "trace_format.h"
-#include "trace_queue.h"
-#include "trace_sink.h"
+#include "trace/codec.h"
+#include "trace/content.h"
+#include "trace/format.h"
+#include "trace/queue.h"
+#include "trace/sink.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "trace_source.h"
+#include "trace/source.h"
 
-#include "bytes.h"
+#include "trace/bytes.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,8 +7,8 @@
 #ifndef VGPU_TRACE_CODEC_H
 #define VGPU_TRACE_CODEC_H
 
-#include "bytes.h"
 #include "trace.h"
+#include "trace/bytes.h"
 
 /*
  * Chunks of the content table, in the order in which they make up the data:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bytes.h"
+#include "trace/bytes.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "trace_codec.h"
-#include "trace_format.h"
-#include "trace_source.h"
+#include "trace/codec.h"
+#include "trace/format.h"
+#include "trace/source.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "trace_content.h"
-#include "trace_format.h"
+#include "trace/content.h"
+#include "trace/format.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "trace_codec.h"
-#include "trace_format.h"
+#include "trace/codec.h"
+#include "trace/format.h"
 
 #include <errno.h>
 #include <stdlib.h>

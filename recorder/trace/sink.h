@@ -7,9 +7,9 @@
 #ifndef VGPU_TRACE_SINK_H
 #define VGPU_TRACE_SINK_H
 
-#include "bytes.h"
 #include "trace.h"
-#include "trace_format.h"
+#include "trace/bytes.h"
+#include "trace/format.h"
 
 struct trace_sink;
 

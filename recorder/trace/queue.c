@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "trace_queue.h"
+#include "trace/queue.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 #define VGPU_TRACE_SOURCE_H
 
 #include "trace.h"
-#include "trace_format.h"
+#include "trace/format.h"
 
 struct trace_source;
 
