@@ -74,6 +74,7 @@ HEADERS := $(sort $(foreach folder,backend recorder replayer tests,\
 MAN_PAGES := $(sort $(wildcard recorder/*.1 replayer/*.1))
 COMPLETIONS := $(sort $(wildcard recorder/*.bash-completion replayer/*.bash-completion))
 SCRIPTS := $(sort $(wildcard scripts/*.sh tests/guests/*.sh))
+JOBS := $(shell nproc)
 TRACES := $(sort $(wildcard traces/*.trace))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -153,11 +154,11 @@ unit: $(BUILD)/unit-tests all
 
 ## replay all recordings and compare with their golden sets
 replay: all
-	$(if $(TRACES),$(EMULATOR) $(BUILD)/vgpu-replay $(TRACES))
+	$(if $(TRACES),$(EMULATOR) $(BUILD)/vgpu-replay --jobs $(JOBS) $(TRACES))
 
 ## let QEMU confirm all golden sets
 golden-check: all
-	$(if $(TRACES),$(EMULATOR) $(BUILD)/vgpu-replay --check-golden $(TRACES))
+	$(if $(TRACES),$(EMULATOR) $(BUILD)/vgpu-replay --check-golden --jobs $(JOBS) $(TRACES))
 
 ## replay speed on the built-in device, beside memcpy
 bench: $(BUILD)/tests/bench/bench
@@ -215,8 +216,6 @@ lint-man:
 lint-shell:
 	$(if $(SCRIPTS),shellcheck -x $(SCRIPTS))
 	$(if $(COMPLETIONS),shellcheck -s bash $(COMPLETIONS))
-
-JOBS := $(shell nproc)
 
 # ---- install -------------------------------------------------------------------
 
