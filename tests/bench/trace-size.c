@@ -108,8 +108,12 @@ static void *begin_zstd(const struct method *method)
 		return NULL;
 	state->zstd = ZSTD_createCCtx();
 	state->out = malloc(OUT_SIZE);
-	if (state->zstd == NULL || state->out == NULL)
+	if (state->zstd == NULL || state->out == NULL) {
+		ZSTD_freeCCtx(state->zstd);
+		free(state->out);
+		free(state);
 		return NULL;
+	}
 	ZSTD_CCtx_setParameter(state->zstd, ZSTD_c_compressionLevel, method->level);
 	return state;
 }
@@ -184,13 +188,15 @@ static void *begin_format(const struct method *method)
 		return NULL;
 	strcpy(state->path, "/tmp/trace-size-XXXXXX");
 	int fd = mkstemp(state->path);
-	if (fd < 0)
-		return NULL;
-	close(fd);
-	state->writer = vgpu_trace_writer_open(state->path, &options, &err);
-	if (state->writer == NULL)
+	if (fd >= 0) {
+		close(fd);
+		state->writer = vgpu_trace_writer_open(state->path, &options, &err);
+		if (state->writer != NULL)
+			return state;
 		fprintf(stderr, "trace-size: %s\n", err.text);
-	return state->writer == NULL ? NULL : state;
+	}
+	free(state);
+	return NULL;
 }
 
 static void add_format(void *opaque, const struct vgpu_trace_record *record)
