@@ -254,18 +254,27 @@ static void silence_ends_the_wait(void)
 	close_bench(&bench);
 }
 
-/* The pid of a child of this process that runs under some name. */
-static pid_t find_child(const char *name)
+/* The child of this process that runs QEMU; 0 if there is none. */
+static pid_t find_qemu(void)
 {
-	char command[128], line[32] = "";
+	char path[64], name[16];
+	pid_t found = 0;
+	int pid;
 
-	snprintf(command, sizeof(command), "ps -o pid=,comm= --ppid %d | awk '/%s/ { print $1 }'",
-		 (int)getpid(), name);
-	FILE *pipe = popen(command, "r");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(pipe);
-	char *got = fgets(line, sizeof(line), pipe);
-	pclose(pipe);
-	return got != NULL ? (pid_t)strtol(line, NULL, 10) : 0;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	FILE *children = fopen(path, "re");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(children);
+	while (found == 0 && fscanf(children, "%d", &pid) == 1) {
+		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		FILE *comm = fopen(path, "re");
+		if (comm == NULL)
+			continue;
+		if (fgets(name, sizeof(name), comm) != NULL && strncmp(name, "qemu", 4) == 0)
+			found = pid;
+		fclose(comm);
+	}
+	fclose(children);
+	return found;
 }
 
 static void the_death_of_qemu_is_an_error(void)
@@ -277,7 +286,7 @@ static void the_death_of_qemu_is_an_error(void)
 	if (no_qemu())
 		return;
 	open_bench(&bench, "qemu");
-	pid_t pid = find_child("qemu");
+	pid_t pid = find_qemu();
 	CU_ASSERT_TRUE_FATAL(pid > 0);
 	kill(pid, SIGKILL);
 	CU_ASSERT_EQUAL(bench.target->ops->read(bench.target, 0, &value, &bench.err), -EPIPE);
