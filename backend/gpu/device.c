@@ -142,6 +142,8 @@ void vgpu_device_set_features(struct vgpu_device *device, uint64_t accepted)
 		device->queues[i].indirect =
 			(device->features & BIT(VIRTIO_RING_F_INDIRECT_DESC)) != 0;
 	}
+	/* A ring that is set up already may now be longer than guest memory. */
+	vgpu_device_memory_changed(device);
 }
 
 uint64_t vgpu_device_accepted_features(const struct vgpu_device *device)

@@ -282,6 +282,38 @@ static void event_index(void)
 	guest_stop(&guest);
 }
 
+/* The event index lies behind each ring; a driver may agree to it after it has set them up. */
+static void event_index_agreed_late(void)
+{
+	static const struct virtio_gpu_ctrl_hdr request = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+	uint32_t avail = GUEST_RAM_SIZE - 4 - 2 * GUEST_QUEUE_SIZE;
+	uint32_t used = GUEST_RAM_SIZE - 4 - 8 * GUEST_QUEUE_SIZE;
+
+	for (int i = 0; i < 2; i++) {
+		struct guest guest;
+
+		guest_start_with(&guest, 1, 0, 0);
+		guest_write(&guest, VIRTIO_MMIO_QUEUE_SEL, 0);
+		guest_write(&guest, VIRTIO_MMIO_QUEUE_READY, 0);
+		if (i == 0) {
+			guest.avail[0] = (void *)(guest.ram + avail);
+			guest_write(&guest, VIRTIO_MMIO_QUEUE_AVAIL_LOW, GUEST_RAM + avail);
+		} else {
+			guest.used[0] = (void *)(guest.ram + used);
+			guest_write(&guest, VIRTIO_MMIO_QUEUE_USED_LOW, GUEST_RAM + used);
+		}
+		guest_write(&guest, VIRTIO_MMIO_QUEUE_READY, 1);
+		/* the ring ends where the memory ends, which is fine without the index */
+		CU_ASSERT_EQUAL(guest_send(&guest, 0, &request, sizeof(request), 408), 408);
+		guest_write(&guest, VIRTIO_MMIO_STATUS, 3);
+		guest_write(&guest, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0);
+		guest_write(&guest, VIRTIO_MMIO_DRIVER_FEATURES, 1u << VIRTIO_RING_F_EVENT_IDX);
+		guest_write(&guest, VIRTIO_MMIO_STATUS, 15);
+		CU_ASSERT_EQUAL(guest_send(&guest, 0, &request, sizeof(request), 408), -1);
+		guest_stop(&guest);
+	}
+}
+
 static void indices_wrap_at_65536(void)
 {
 	static const struct virtio_gpu_ctrl_hdr nonsense = {.type = 0xdead};
@@ -328,6 +360,7 @@ static const struct unit_test tests[] = {
 	{"VG-FRM-015 memory that is not there", memory_that_is_not_there},
 	{"VG-SPL-014 interrupts as the driver wishes", interrupts_as_the_driver_wishes},
 	{"VG-EVI-001 event index", event_index},
+	{"VG-EVI-001 an event index agreed to late lies in guest memory", event_index_agreed_late},
 	{"VG-SPL-005 indices wrap at 65536", indices_wrap_at_65536},
 	{"VG-FRM-019 a batch is answered in order", batch_of_requests_is_answered_in_order},
 	{NULL, NULL},
