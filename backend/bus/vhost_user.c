@@ -36,7 +36,7 @@ struct ring {
 	struct vhost_vring_addr addr;
 	bool enabled;
 	bool running; /* the device has it */
-	bool more;    /* look at it again without a kick */
+	bool more;    /* look at it again without a kick; only while running */
 };
 
 /* On the wire the payload follows the header's 12 bytes; here it is aligned too. */
@@ -167,8 +167,10 @@ static void reset_device(struct vgpu_vhost_user *server)
 {
 	vgpu_device_reset(server->device);
 	server->stopped = false;
-	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
+	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++) {
 		server->rings[i].running = false;
+		server->rings[i].more = false;
+	}
 }
 
 static void serve_queue(struct vgpu_vhost_user *server, unsigned int queue)
@@ -448,6 +450,8 @@ static int set_gpu_socket(struct vgpu_vhost_user *server)
 static int reset_by_message(struct vgpu_vhost_user *server)
 {
 	reset_device(server);
+	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
+		server->rings[i].enabled = false;
 	return 0;
 }
 

@@ -568,6 +568,60 @@ static void new_driver_finds_nothing(void)
 	front_stop(&front);
 }
 
+/* Whether the server waits when there is nothing to do, instead of spinning. */
+static bool rests(struct front *front)
+{
+	pump(front);
+	uint64_t begin = vgpu_now_ns();
+	CU_ASSERT_EQUAL(vgpu_vhost_user_run(front->server, 20, -1), 0);
+	return vgpu_now_ns() - begin >= 19000000;
+}
+
+static void rests_after_a_reset(void)
+{
+	static const struct virtio_gpu_ctrl_hdr request = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+	struct front front;
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	gpu_handshake(&front);
+	CU_ASSERT_TRUE(rests(&front));
+	/* each comes while a queue still has to be looked at */
+	say_state(&front, VHOST_USER_SET_VRING_ENABLE, 0, 1);
+	say_state(&front, VHOST_USER_SET_VRING_BASE, 0, 0);
+	CU_ASSERT_TRUE(rests(&front));
+	stop_rings(&front);
+	start_rings(&front, 0);
+	gpu_handshake(&front);
+	say_state(&front, VHOST_USER_SET_VRING_ENABLE, 0, 1);
+	say(&front, VHOST_USER_RESET_DEVICE, NULL, 0);
+	CU_ASSERT_TRUE(rests(&front));
+	CU_ASSERT_EQUAL(command(&front, &request, sizeof(request)), 0);
+	start_rings(&front, 0);
+	CU_ASSERT_EQUAL(command(&front, &request, sizeof(request)),
+			VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	front_stop(&front);
+}
+
+static void reset_disables_the_queues(void)
+{
+	static const struct virtio_gpu_ctrl_hdr request = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+	struct front front;
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	say(&front, VHOST_USER_RESET_DEVICE, NULL, 0);
+	/* a new kick alone does not make them run again */
+	say_fd(&front, VHOST_USER_SET_VRING_KICK, 0, front.kick[0]);
+	CU_ASSERT_EQUAL(command(&front, &request, sizeof(request)), 0);
+	say_state(&front, VHOST_USER_SET_VRING_ENABLE, 0, 1);
+	pump(&front);
+	CU_ASSERT_EQUAL(answer(&front), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	front_stop(&front);
+}
+
 static void memory_table_may_change(void)
 {
 	struct vhost_user_mem_table none = {.num = 0};
@@ -792,6 +846,8 @@ static const struct unit_test tests[] = {
 	{"a silent front end is not waited for long", silent_front_end_is_not_waited_for_long},
 	{"stop and continue keeps everything", stop_and_continue_keeps_everything},
 	{"a new driver finds nothing", new_driver_finds_nothing},
+	{"rests after a reset", rests_after_a_reset},
+	{"RESET_DEVICE disables the queues", reset_disables_the_queues},
 	{"VG-BAK-025 the memory table may change", memory_table_may_change},
 	{"a late kick is not lost", late_kick_is_not_lost},
 	{"bad messages are refused", bad_messages_are_refused},
