@@ -620,12 +620,19 @@ static int accept_front_end(struct vgpu_vhost_user *server)
 
 static void on_kick(struct vgpu_vhost_user *server, unsigned int queue)
 {
+	struct ring *ring = &server->rings[queue];
 	uint64_t count;
 
 	/* Whatever it holds: it was readable, and the ring says the rest. */
-	if (read(server->rings[queue].kick_fd, &count, sizeof(count)) < 0 && errno == EAGAIN)
+	ssize_t n = read(ring->kick_fd, &count, sizeof(count));
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	server->rings[queue].more = true;
+	if (n <= 0) {
+		/* It would stay readable for ever. */
+		say(server, "queue %u: its kick descriptor has come to an end", queue);
+		set_fd(&ring->kick_fd, -1);
+	}
+	ring->more = true;
 }
 
 static int timeout_for(const struct vgpu_vhost_user *server, int timeout_ms)

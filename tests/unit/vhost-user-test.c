@@ -604,6 +604,33 @@ static void rests_after_a_reset(void)
 	front_stop(&front);
 }
 
+/* A kick may be a pipe, and a pipe has an end. */
+static void kick_that_ends_is_let_go(void)
+{
+	static const struct virtio_gpu_ctrl_hdr request = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+	struct front front;
+	int ends[2];
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	gpu_handshake(&front);
+	CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+	say_fd(&front, VHOST_USER_SET_VRING_KICK, 0, ends[0]);
+	close(ends[0]);
+	pump(&front);
+	CU_ASSERT_EQUAL(write(ends[1], &front, 8), 8);
+	offer(&front, &request, sizeof(request));
+	close(ends[1]);
+	CU_ASSERT_TRUE(rests(&front));
+	CU_ASSERT_EQUAL(answer(&front), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	CU_ASSERT_PTR_NOT_NULL(strstr(front.log, "kick"));
+	say_fd(&front, VHOST_USER_SET_VRING_KICK, 0, front.kick[0]);
+	CU_ASSERT_EQUAL(command(&front, &request, sizeof(request)),
+			VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	front_stop(&front);
+}
+
 static void reset_disables_the_queues(void)
 {
 	static const struct virtio_gpu_ctrl_hdr request = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
@@ -847,6 +874,7 @@ static const struct unit_test tests[] = {
 	{"stop and continue keeps everything", stop_and_continue_keeps_everything},
 	{"a new driver finds nothing", new_driver_finds_nothing},
 	{"rests after a reset", rests_after_a_reset},
+	{"a kick that ends is let go", kick_that_ends_is_let_go},
 	{"RESET_DEVICE disables the queues", reset_disables_the_queues},
 	{"VG-BAK-025 the memory table may change", memory_table_may_change},
 	{"a late kick is not lost", late_kick_is_not_lost},
