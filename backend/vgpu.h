@@ -369,6 +369,96 @@ int vgpu_vhost_user_attach(struct vgpu_vhost_user *server, int fd, struct vgpu_e
 int vgpu_vhost_user_run(struct vgpu_vhost_user *server, int timeout_ms, int extra_fd);
 bool vgpu_vhost_user_connected(const struct vgpu_vhost_user *server);
 
+/* ---- hvisor: the virtio daemon of a zone ----------------------------------------- */
+
+struct vgpu_hvisor;
+
+/*
+ * Layouts of the page that hvisor and its daemon share, by what the hypervisor
+ * was built with: cpus x devices.
+ */
+enum vgpu_bridge_layout {
+	VGPU_BRIDGE_AUTO,
+	VGPU_BRIDGE_32X8,
+	VGPU_BRIDGE_32X4,
+	VGPU_BRIDGE_4X4,
+};
+
+#define VGPU_HVISOR_MAX_REGIONS 64
+
+/* A piece of the zone's memory, in whole pages: where it is for whom. */
+struct vgpu_hvisor_region {
+	uint64_t zone0_ipa, zonex_ipa, size;
+};
+
+struct vgpu_hvisor_options {
+	struct vgpu_device *device;
+	struct vgpu_mem_map *memory; /* the device's; the zone's memory is mapped into it */
+	enum vgpu_bridge_layout layout;
+	uint32_t zone_id;
+	struct vgpu_hvisor_region regions[VGPU_HVISOR_MAX_REGIONS];
+	unsigned int num_regions;
+	uint64_t base, len; /* of the device's registers, guest-physical */
+	uint32_t irq;	    /* as the interrupt controller numbers it: SPI + 32 */
+	void (*log)(void *opaque, const char *line);
+	void *opaque;
+};
+
+struct pollfd;
+
+/*
+ * Becomes the virtio daemon of all zones and takes the device's bus seam over.
+ * NULL with a sentence in err; nothing was touched then.
+ */
+struct vgpu_hvisor *vgpu_hvisor_new(const struct vgpu_hvisor_options *options,
+				    struct vgpu_error *err);
+/* Answers what still waits, so that no vCPU stays blocked. */
+void vgpu_hvisor_free(struct vgpu_hvisor *hvisor);
+/*
+ * Serves requests for up to timeout_ms, or until one of extra has revents,
+ * which are filled in. 0 or a negative errno.
+ */
+int vgpu_hvisor_run(struct vgpu_hvisor *hvisor, int timeout_ms, struct pollfd *extra,
+		    unsigned int num_extra);
+
+struct vgpu_hvisor_zone {
+	uint32_t id;
+	uint64_t cpus; /* a bit for each */
+	char name[33];
+	bool failed;
+};
+
+/* The zones that the hypervisor reports. Returns their number, at most max. */
+int vgpu_hvisor_zones(struct vgpu_hvisor_zone *zones, unsigned int max, struct vgpu_error *err);
+
+/* ---- a display by libdrm ------------------------------------------------------------ */
+
+struct vgpu_kms;
+
+struct vgpu_kms_options {
+	struct vgpu_device *device;
+	const char *card;      /* "/dev/dri/card0"; NULL: the first with a connected connector */
+	const char *connector; /* "HDMI-A-1"; NULL: all that are connected, in order */
+	void (*log)(void *opaque, const char *line);
+	void *opaque;
+};
+
+/*
+ * Takes the device's display seam over: scanout n is shown on the n-th connector.
+ * NULL with a sentence in err, and *code set: -ENODEV there is no card or
+ * nothing is connected, -EACCES somebody else is master of it.
+ */
+struct vgpu_kms *vgpu_kms_new(const struct vgpu_kms_options *options, int *code,
+			      struct vgpu_error *err);
+/* Restores what was shown before. */
+void vgpu_kms_free(struct vgpu_kms *kms);
+/* Readable when vgpu_kms_run() has something to do. */
+int vgpu_kms_fd(const struct vgpu_kms *kms);
+/* Shows the newest picture where the last one is on the screen. Never blocks. */
+void vgpu_kms_run(struct vgpu_kms *kms);
+/* The preferred size of the n-th display. -ENOENT: there is none. */
+int vgpu_kms_size(const struct vgpu_kms *kms, unsigned int n, uint32_t *width, uint32_t *height);
+
 #ifdef __cplusplus
 }
 #endif
