@@ -208,7 +208,7 @@ lint-tidy: $(BUILD)/compile_commands.json
 lint-cppcheck:
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 		--error-exitcode=1 -j $(JOBS) $(INC_tests) \
-		$(filter-out tests/unit/%,$(SOURCES))
+		$(filter-out tests/%,$(SOURCES))
 
 lint-man:
 	$(if $(MAN_PAGES),mandoc -T lint -W warning $(MAN_PAGES))
