@@ -106,7 +106,8 @@ $(FLAGS_FILE): FORCE
 flags = $(CFLAGS_ALL) $(INC_$(firstword $(subst /, ,$(1))))
 compile = $(CC) $(call flags,$(1)) -c -o $(call objects,$(1)) $(1)
 
-step = $(if $(V),,@echo '  $(1)	$(@:$(BUILD)/%=%)';)
+# Nothing under make -s, the command itself with V=1.
+step = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo '  $(1)	$(@:$(BUILD)/%=%)';)
 
 $(BUILD)/obj/%.o: %.c $(FLAGS_FILE)
 	@mkdir -p $(@D)

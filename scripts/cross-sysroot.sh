@@ -56,3 +56,5 @@ done
 make_links_relative "$work/root"
 mv "$work/root" "$dir"
 rm -rf "$work"
+command -v "$1-linux-gnu-gcc" >/dev/null ||
+	echo "the compiler is in the package gcc-$1-linux-gnu, or take CC=clang"
