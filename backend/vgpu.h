@@ -338,6 +338,8 @@ void vgpu_mmio_free(struct vgpu_mmio *mmio);
 /* size is 1, 2, 4 or 8; offset is in the device's region. */
 uint64_t vgpu_mmio_read(struct vgpu_mmio *mmio, uint32_t offset, unsigned int size);
 void vgpu_mmio_write(struct vgpu_mmio *mmio, uint32_t offset, unsigned int size, uint64_t value);
+/* Goes on with a queue that had more than is done at one notification; call it now and then. */
+void vgpu_mmio_poll(struct vgpu_mmio *mmio);
 
 /* ---- vhost-user-gpu server --------------------------------------------------- */
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* vgpu-record: serves a guest with the reference device and writes down what it does. */
+#include "record_options.h"
 #include "recorder.h"
+#include "zone_config.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <getopt.h>
+#include <glob.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,216 +18,25 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EXIT_OK, EXIT_RECORDING, EXIT_USAGE };
-
-struct options {
-	const char *socket_path, *output, *note;
-	int fd;
-	uint32_t width, height; /* 0: what the front end says */
-	unsigned int scanouts;
-	double duration;       /* seconds; 0: no limit */
-	uint64_t frames;       /* 0: no limit */
-	uint64_t memory_limit; /* bytes; 0: the device's default */
-	uint64_t buffer;       /* bytes; 0: the writer's default */
-	bool once, quiet;
-};
+#define DEFAULT_WIDTH  1280
+#define DEFAULT_HEIGHT 800
 
 struct session {
-	struct options options;
+	struct record_options options;
+	struct vgpu_zone_config zone;
+	char output[256]; /* where options give none */
 	struct vgpu_mem_map *memory;
 	struct vgpu_device *device;
-	struct vgpu_vhost_user *server;
+	struct vgpu_vhost_user *server; /* one of these two */
+	struct vgpu_hvisor *hvisor;
 	struct vgpu_trace_writer *writer;
 	struct vgpu_recorder *recorder;
 	int signal_fd;
 	uint64_t begin_ns, shown_ns;
 	uint64_t shown_frames;
-	bool live; /* a terminal shows a line that is written over */
+	bool live;    /* a terminal shows a line that is written over */
+	bool discard; /* nothing was served: leave no file */
 };
-
-static const char usage[] =
-	"Usage: vgpu-record {--socket-path PATH | --fd N} -o FILE [OPTION]...\n"
-	"Serve a guest's virtio-gpu as a vhost-user back end and record what it does.\n"
-	"\n"
-	"      --socket-path=PATH  listen on PATH; a front end such as QEMU connects to it\n"
-	"      --fd=N              serve the connected socket that is open as descriptor N\n"
-	"  -o, --output=FILE       write the trace to FILE, as FILE.part until it is closed\n"
-	"      --size=WxH          tell the guest that each display has this size, whatever\n"
-	"                          the front end says\n"
-	"      --scanouts=N        number of displays, 1 to 16 (default 1; QEMU: max_outputs)\n"
-	"      --duration=S        stop after S seconds\n"
-	"      --frames=N          stop after N frames\n"
-	"      --once              stop when the first front end has gone\n"
-	"      --note=TEXT         a sentence about the guest, kept in the trace\n"
-	"      --memory-limit=MIB  memory that the guest's resources may take (default 256)\n"
-	"      --buffer=MIB        memory for what waits to be written (default 64); when it is\n"
-	"                          full, pixels are dropped, and marked so\n"
-	"      --print-capabilities  print what this back end can do as JSON and exit\n"
-	"  -q, --quiet             only print errors\n"
-	"  -h, --help              print this and exit\n"
-	"  -V, --version           print the version and exit\n"
-	"\n"
-	"SIGINT and SIGTERM close the trace properly.\n"
-	"Exit status: 0 recorded, 1 the recording ended by an error, 2 wrong usage or no socket.\n";
-
-static bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
-{
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	*value = strtoull(text, &end, 10);
-	return errno == 0 && *end == '\0' && *value >= min && *value <= max;
-}
-
-static bool parse_size(const char *text, uint32_t *width, uint32_t *height)
-{
-	int used = -1;
-
-	return sscanf(text, "%5" SCNu32 "x%5" SCNu32 "%n", width, height, &used) == 2 && used > 0 &&
-	       text[used] == '\0' && *width >= 16 && *width <= 16384 && *height >= 16 &&
-	       *height <= 16384;
-}
-
-static bool parse_seconds(const char *text, double *seconds)
-{
-	char *end;
-
-	*seconds = strtod(text, &end);
-	return end != text && *end == '\0' && *seconds > 0 && *seconds < 1e9;
-}
-
-static int complain(const char *format, const char *value)
-{
-	fprintf(stderr, "vgpu-record: ");
-	fprintf(stderr, format, value);
-	fprintf(stderr, "\nTry 'vgpu-record --help'.\n");
-	return EXIT_USAGE;
-}
-
-enum {
-	OPT_SOCKET_PATH = 256,
-	OPT_FD,
-	OPT_SIZE,
-	OPT_SCANOUTS,
-	OPT_DURATION,
-	OPT_FRAMES,
-	OPT_ONCE,
-	OPT_NOTE,
-	OPT_MEMORY_LIMIT,
-	OPT_BUFFER,
-	OPT_CAPABILITIES,
-};
-
-static const struct option long_options[] = {
-	{"socket-path", required_argument, NULL, OPT_SOCKET_PATH},
-	{"fd", required_argument, NULL, OPT_FD},
-	{"output", required_argument, NULL, 'o'},
-	{"size", required_argument, NULL, OPT_SIZE},
-	{"scanouts", required_argument, NULL, OPT_SCANOUTS},
-	{"duration", required_argument, NULL, OPT_DURATION},
-	{"frames", required_argument, NULL, OPT_FRAMES},
-	{"once", no_argument, NULL, OPT_ONCE},
-	{"note", required_argument, NULL, OPT_NOTE},
-	{"memory-limit", required_argument, NULL, OPT_MEMORY_LIMIT},
-	{"buffer", required_argument, NULL, OPT_BUFFER},
-	{"print-capabilities", no_argument, NULL, OPT_CAPABILITIES},
-	{"quiet", no_argument, NULL, 'q'},
-	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, 'V'},
-	{NULL, 0, NULL, 0},
-};
-
-/* Takes one option. Returns -1 to go on, or the status to exit with. */
-static int take_option(struct options *options, int option, const char *value)
-{
-	uint64_t number = 0;
-
-	switch (option) {
-	case OPT_SOCKET_PATH:
-		options->socket_path = value;
-		return -1;
-	case OPT_FD:
-		if (!parse_number(value, 0, INT32_MAX, &number))
-			return complain("--fd=%s: not a file descriptor", value);
-		options->fd = (int)number;
-		return -1;
-	case 'o':
-		options->output = value;
-		return -1;
-	case OPT_SIZE:
-		if (!parse_size(value, &options->width, &options->height))
-			return complain("--size=%s: want WIDTHxHEIGHT, 16x16 to 16384x16384",
-					value);
-		return -1;
-	case OPT_SCANOUTS:
-		if (!parse_number(value, 1, VGPU_MAX_SCANOUTS, &number))
-			return complain("--scanouts=%s: want 1 to 16", value);
-		options->scanouts = (unsigned int)number;
-		return -1;
-	case OPT_DURATION:
-		if (!parse_seconds(value, &options->duration))
-			return complain("--duration=%s: want seconds", value);
-		return -1;
-	case OPT_FRAMES:
-		if (!parse_number(value, 1, UINT64_MAX, &options->frames))
-			return complain("--frames=%s: want a number from 1", value);
-		return -1;
-	case OPT_ONCE:
-		options->once = true;
-		return -1;
-	case OPT_NOTE:
-		options->note = value;
-		return -1;
-	case OPT_MEMORY_LIMIT:
-		if (!parse_number(value, 1, 1u << 20, &number))
-			return complain("--memory-limit=%s: want MiB, 1 to 1048576", value);
-		options->memory_limit = number << 20;
-		return -1;
-	case OPT_BUFFER:
-		if (!parse_number(value, 1, 1u << 20, &number))
-			return complain("--buffer=%s: want MiB, 1 to 1048576", value);
-		options->buffer = number << 20;
-		return -1;
-	case OPT_CAPABILITIES:
-		puts("{\"type\": \"gpu\", \"features\": []}");
-		return EXIT_OK;
-	case 'q':
-		options->quiet = true;
-		return -1;
-	case 'h':
-		fputs(usage, stdout);
-		return EXIT_OK;
-	case 'V':
-		puts("vgpu-record " VGPU_VERSION);
-		return EXIT_OK;
-	default: /* getopt has said what is wrong */
-		fputs("Try 'vgpu-record --help'.\n", stderr);
-		return EXIT_USAGE;
-	}
-}
-
-static int parse(int argc, char **argv, struct options *options)
-{
-	int option;
-
-	*options = (struct options){.fd = -1, .scanouts = 1};
-	while ((option = getopt_long(argc, argv, "o:qhV", long_options, NULL)) != -1) {
-		int status = take_option(options, option, optarg);
-
-		if (status >= 0)
-			return status;
-	}
-	if (optind < argc)
-		return complain("%s: what is this? Zones of hvisor cannot be recorded yet",
-				argv[optind]);
-	if ((options->socket_path == NULL) == (options->fd < 0))
-		return complain("%s", "give either --socket-path or --fd");
-	if (options->output == NULL)
-		return complain("%s", "give the trace's name with -o FILE");
-	return -1;
-}
 
 /* ---- what people see -------------------------------------------------------------- */
 
@@ -286,6 +98,145 @@ static void show_summary(const struct session *session, const struct vgpu_trace_
 			       vgpu_violation_text((enum vgpu_violation)i), violations[i]);
 }
 
+/* ---- a zone of hvisor ---------------------------------------------------------------- */
+
+static void on_report(void *opaque, bool error, const char *line)
+{
+	(void)opaque;
+	fprintf(stderr, "vgpu-record: %s%s\n", error ? "" : "warning: ", line);
+}
+
+static int list_zones(void)
+{
+	struct vgpu_hvisor_zone zones[32];
+	struct vgpu_error err;
+	int num = vgpu_hvisor_zones(zones, 32, &err);
+
+	if (num < 0) {
+		fprintf(stderr, "vgpu-record: %s\n", err.text);
+		return RECORD_USAGE;
+	}
+	for (int i = 0; i < num; i++)
+		printf("zone%-3u cpus 0x%" PRIx64 "  %-8s  %s\n", zones[i].id, zones[i].cpus,
+		       zones[i].failed ? "failed" : "running", zones[i].name);
+	return RECORD_OK;
+}
+
+/* "zone1", "1", or a name that the zone's file or the hypervisor knows. */
+static int find_zone_id(const struct record_options *options, uint32_t *id,
+			struct vgpu_zone_report *report)
+{
+	struct vgpu_hvisor_zone zones[32];
+	struct vgpu_error err;
+
+	if (vgpu_zone_parse_id(options->zone, id))
+		return 0;
+	if (options->zone_config != NULL)
+		return vgpu_zone_file_id(options->zone_config, id, report);
+	int num = vgpu_hvisor_zones(zones, 32, &err);
+	for (int i = 0; i < num; i++) {
+		if (strcmp(zones[i].name, options->zone) != 0)
+			continue;
+		*id = zones[i].id;
+		return 0;
+	}
+	if (num < 0)
+		fprintf(stderr, "vgpu-record: %s\n", err.text);
+	fprintf(stderr,
+		"vgpu-record: %s: hvisor has no zone of that name; give zoneN, or --zone-config\n",
+		options->zone);
+	return -ENOENT;
+}
+
+/* The one file in the usual places that has this zone's gpu. */
+static int search_config(struct vgpu_zone_config *config, uint32_t id,
+			 struct vgpu_zone_report *report)
+{
+	glob_t found = {0};
+	int hits = 0, ret = 0;
+
+	glob("virtio_cfg*.json", 0, NULL, &found);
+	glob("/etc/hvisor/*.json", GLOB_APPEND, NULL, &found);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		struct vgpu_zone_config one;
+		int rc = vgpu_zone_config_load(&one, found.gl_pathv[i], id, true, report);
+
+		if (rc == -ENOENT)
+			continue;
+		if (rc != 0)
+			ret = rc;
+		if (hits++ > 0)
+			fprintf(stderr,
+				"vgpu-record: %s has zone %u's gpu as well; give --config\n",
+				found.gl_pathv[i], id);
+		*config = one;
+	}
+	if (hits == 0)
+		fprintf(stderr,
+			"vgpu-record: no configuration with a gpu for zone %u in "
+			"./virtio_cfg*.json "
+			"and /etc/hvisor; give --config\n",
+			id);
+	globfree(&found);
+	return hits == 1 ? ret : -EINVAL;
+}
+
+/* Reads and checks all that a zone needs before anything is touched. */
+static int configure_zone(struct session *session)
+{
+	struct record_options *options = &session->options;
+	struct vgpu_zone_report report = {.tell = on_report};
+	uint32_t id;
+	int rc = find_zone_id(options, &id, &report);
+
+	if (rc != 0)
+		return RECORD_USAGE;
+	rc = options->config != NULL
+		     ? vgpu_zone_config_load(&session->zone, options->config, id, false, &report)
+		     : search_config(&session->zone, id, &report);
+	if (rc == 0 && options->zone_config != NULL)
+		rc = vgpu_zone_config_check(&session->zone, options->zone_config, &report);
+	if (rc != 0 || report.errors != 0)
+		return RECORD_USAGE;
+	if (options->width == 0) {
+		options->width = session->zone.width != 0 ? session->zone.width : DEFAULT_WIDTH;
+		options->height = session->zone.height != 0 ? session->zone.height : DEFAULT_HEIGHT;
+	}
+	if (options->output == NULL) {
+		char when[32];
+		time_t now = time(NULL);
+		struct tm local;
+
+		localtime_r(&now, &local);
+		strftime(when, sizeof(when), "%Y%m%d-%H%M%S", &local);
+		snprintf(session->output, sizeof(session->output), "%.200s-%s.trace", options->zone,
+			 when);
+		options->output = session->output;
+	}
+	return 0;
+}
+
+static int open_hvisor(struct session *session, struct vgpu_error *err)
+{
+	const struct vgpu_zone_config *zone = &session->zone;
+	struct vgpu_hvisor_options options = {
+		.device = session->device,
+		.memory = session->memory,
+		.layout = session->options.layout,
+		.zone_id = zone->zone_id,
+		.num_regions = zone->num_regions,
+		.base = zone->base,
+		.len = zone->len,
+		.irq = zone->irq,
+		.log = on_log,
+		.opaque = session,
+	};
+
+	memcpy(options.regions, zone->regions, sizeof(options.regions));
+	session->hvisor = vgpu_hvisor_new(&options, err);
+	return session->hvisor != NULL ? 0 : -1;
+}
+
 /* ---- the recording ------------------------------------------------------------------ */
 
 /* What made the trace and when. Nothing in it tells who or on which host. */
@@ -301,7 +252,10 @@ static char *describe(const struct session *session)
 		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &utc);
 	cJSON_AddStringToObject(root, "tool", "vgpu-record " VGPU_VERSION);
 	cJSON_AddStringToObject(root, "time", when);
-	cJSON_AddStringToObject(root, "bus", "vhost-user");
+	cJSON_AddStringToObject(root, "bus",
+				session->options.zone != NULL ? "hvisor" : "vhost-user");
+	if (session->options.zone != NULL)
+		cJSON_AddStringToObject(root, "zone", session->options.zone);
 	if (uname(&system) == 0) {
 		cJSON_AddStringToObject(root, "system", system.sysname);
 		cJSON_AddStringToObject(root, "machine", system.machine);
@@ -320,7 +274,7 @@ static char *describe(const struct session *session)
 
 static struct vgpu_device *make_device(const struct session *session)
 {
-	const struct options *options = &session->options;
+	const struct record_options *options = &session->options;
 	struct vgpu_device_options device = {
 		.memory = vgpu_mem_map_memory(session->memory),
 		.num_scanouts = options->scanouts,
@@ -329,22 +283,18 @@ static struct vgpu_device *make_device(const struct session *session)
 
 	/* Until the front end says better, the first display is there. */
 	for (unsigned int i = 0; i < options->scanouts; i++) {
-		device.outputs[i].rect.width = options->width != 0 ? options->width : 1280;
-		device.outputs[i].rect.height = options->height != 0 ? options->height : 800;
+		device.outputs[i].rect.width = options->width != 0 ? options->width : DEFAULT_WIDTH;
+		device.outputs[i].rect.height =
+			options->height != 0 ? options->height : DEFAULT_HEIGHT;
 		device.outputs[i].enabled = options->width != 0 || i == 0;
 	}
 	return vgpu_device_new(&device);
 }
 
-static int open_session(struct session *session)
+static int open_vhost_user(struct session *session, struct vgpu_error *err)
 {
-	const struct options *options = &session->options;
-	struct vgpu_error err = {.text = "out of memory"};
+	const struct record_options *options = &session->options;
 
-	session->memory = vgpu_mem_map_new();
-	session->device = session->memory != NULL ? make_device(session) : NULL;
-	if (session->device == NULL)
-		goto fail;
 	session->server = vgpu_vhost_user_new(&(struct vgpu_vhost_user_options){
 		.device = session->device,
 		.memory = session->memory,
@@ -353,39 +303,63 @@ static int open_session(struct session *session)
 		.opaque = session,
 	});
 	if (session->server == NULL)
-		goto fail;
-	int rc = options->socket_path != NULL
-			 ? vgpu_vhost_user_listen(session->server, options->socket_path, &err)
-			 : vgpu_vhost_user_attach(session->server, options->fd, &err);
-	if (rc != 0)
-		goto fail;
+		return vgpu_error_set(err, ENOMEM, "out of memory");
+	return options->socket_path != NULL
+		       ? vgpu_vhost_user_listen(session->server, options->socket_path, err)
+		       : vgpu_vhost_user_attach(session->server, options->fd, err);
+}
 
+static int open_writer(struct session *session, struct vgpu_error *err)
+{
 	char *metadata = describe(session);
+
 	session->writer = vgpu_trace_writer_open(
-		options->output,
+		session->options.output,
 		&(struct vgpu_trace_writer_options){.metadata = metadata,
-						    .queue_limit = options->buffer},
-		&err);
+						    .queue_limit = session->options.buffer},
+		err);
 	cJSON_free(metadata);
 	if (session->writer == NULL)
-		goto fail;
+		return -1;
 	session->recorder = vgpu_recorder_new(session->device, session->writer);
-	if (session->recorder != NULL)
+	return session->recorder != NULL ? 0 : vgpu_error_set(err, ENOMEM, "out of memory");
+}
+
+static int open_session(struct session *session)
+{
+	struct vgpu_error err = {.text = "out of memory"};
+	int rc = session->options.zone != NULL ? configure_zone(session) : 0;
+
+	if (rc != 0)
+		return rc;
+	session->memory = vgpu_mem_map_new();
+	session->device = session->memory != NULL ? make_device(session) : NULL;
+	if (session->device == NULL)
+		goto fail;
+	/* The file first: a zone must not lose its daemon for want of a folder. */
+	if (session->options.zone != NULL) {
+		if (open_writer(session, &err) == 0 && open_hvisor(session, &err) == 0)
+			return 0;
+		session->discard = session->writer != NULL;
+	} else if (open_vhost_user(session, &err) == 0 && open_writer(session, &err) == 0) {
 		return 0;
-	snprintf(err.text, sizeof(err.text), "out of memory");
+	}
 fail:
 	fprintf(stderr, "vgpu-record: %s\n", err.text);
-	return EXIT_USAGE;
+	return RECORD_USAGE;
 }
 
 /* Ends the recording and frees all. Returns the exit status. */
 static int close_session(struct session *session)
 {
 	struct vgpu_trace_writer_stats stats = {0};
-	int status = EXIT_OK;
+	int status = RECORD_OK;
 
 	clear_live_line(session);
 	vgpu_recorder_free(session->recorder);
+	/* Before the disk: a vCPU may be waiting. */
+	vgpu_vhost_user_free(session->server);
+	vgpu_hvisor_free(session->hvisor);
 	if (session->writer != NULL) {
 		struct vgpu_error err;
 
@@ -393,12 +367,13 @@ static int close_session(struct session *session)
 		if (vgpu_trace_writer_close(session->writer,
 					    vgpu_device_violations(session->device), &err) != 0) {
 			fprintf(stderr, "vgpu-record: %s\n", err.text);
-			status = EXIT_RECORDING;
+			status = RECORD_FAILED;
+		} else if (session->discard) {
+			unlink(session->options.output);
 		} else {
 			show_summary(session, &stats);
 		}
 	}
-	vgpu_vhost_user_free(session->server);
 	vgpu_device_free(session->device);
 	vgpu_mem_map_free(session->memory);
 	if (session->signal_fd >= 0)
@@ -409,7 +384,7 @@ static int close_session(struct session *session)
 /* Milliseconds until something is to be done without being asked; 0: stop. */
 static int time_left(struct session *session)
 {
-	const struct options *options = &session->options;
+	const struct record_options *options = &session->options;
 	int left = session->live ? (int)(LIVE_NS / 1000000) : 1000;
 
 	if (options->frames != 0 &&
@@ -423,6 +398,17 @@ static int time_left(struct session *session)
 	return rest * 1000 < left ? (int)(rest * 1000) + 1 : left;
 }
 
+/* Returns 1 when a signal ends the recording, or as the bus's function. */
+static int run_bus(struct session *session, int timeout_ms)
+{
+	struct pollfd signals = {.fd = session->signal_fd, .events = POLLIN};
+
+	if (session->server != NULL)
+		return vgpu_vhost_user_run(session->server, timeout_ms, session->signal_fd);
+	int rc = vgpu_hvisor_run(session->hvisor, timeout_ms, &signals, 1);
+	return rc == 0 && signals.revents != 0 ? 1 : rc;
+}
+
 static int serve(struct session *session)
 {
 	bool told = false;
@@ -431,14 +417,14 @@ static int serve(struct session *session)
 		int timeout = time_left(session);
 		if (timeout == 0)
 			return 0;
-		int rc = vgpu_vhost_user_run(session->server, timeout, session->signal_fd);
+		int rc = run_bus(session, timeout);
 		if (rc > 0)
 			return 0;
 		if (rc == -ECONNRESET && (session->options.once || session->options.fd >= 0))
 			return 0;
 		if (rc < 0 && rc != -ECONNRESET) {
 			on_log(session, strerror(-rc));
-			return EXIT_USAGE;
+			return RECORD_USAGE;
 		}
 		show_live_line(session);
 		int error = vgpu_trace_writer_stats(session->writer).error;
@@ -467,11 +453,13 @@ static int open_signals(void)
 int main(int argc, char **argv)
 {
 	struct session session = {.signal_fd = -1};
-	int status = parse(argc, argv, &session.options);
+	int status = record_options_parse(argc, argv, &session.options);
 
 	if (status >= 0)
 		return status;
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (session.options.list)
+		return list_zones();
 	session.signal_fd = open_signals();
 	session.begin_ns = session.shown_ns = vgpu_now_ns();
 	session.live = !session.options.quiet && isatty(STDERR_FILENO) == 1;

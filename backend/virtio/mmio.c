@@ -30,6 +30,7 @@ struct vgpu_mmio {
 	uint64_t driver_features;
 	uint32_t status, interrupt_status, generation;
 	struct vgpu_queue_info queues[VGPU_NUM_QUEUES];
+	bool more[VGPU_NUM_QUEUES]; /* the queue was left before it was empty */
 };
 
 static void set_interrupt(struct vgpu_mmio *mmio, uint32_t status)
@@ -96,6 +97,7 @@ static void reset(struct vgpu_mmio *mmio)
 	mmio->driver_features = 0;
 	mmio->status = 0;
 	memset(mmio->queues, 0, sizeof(mmio->queues));
+	memset(mmio->more, 0, sizeof(mmio->more));
 	set_interrupt(mmio, 0);
 }
 
@@ -107,8 +109,19 @@ static struct vgpu_queue_info *selected(struct vgpu_mmio *mmio)
 
 static void run_queue(struct vgpu_mmio *mmio, unsigned int queue)
 {
-	while (vgpu_device_notify(mmio->device, queue) == VGPU_NOTIFY_MAX)
-		;
+	/* As many as the largest queue holds; what a guest adds meanwhile waits its turn. */
+	for (int i = 0; i < VGPU_QUEUE_SIZE_MAX / VGPU_NOTIFY_MAX; i++) {
+		mmio->more[queue] = vgpu_device_notify(mmio->device, queue) == VGPU_NOTIFY_MAX;
+		if (!mmio->more[queue])
+			return;
+	}
+}
+
+void vgpu_mmio_poll(struct vgpu_mmio *mmio)
+{
+	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
+		if (mmio->more[i])
+			run_queue(mmio, i);
 }
 
 static void write_status(struct vgpu_mmio *mmio, uint32_t status)

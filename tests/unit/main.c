@@ -19,6 +19,7 @@ extern const struct unit_suite trace_suite;
 extern const struct unit_suite trace_damage_suite;
 extern const struct unit_suite format_suite;
 extern const struct unit_suite recorder_suite;
+extern const struct unit_suite zone_config_suite;
 extern const struct unit_suite decode_suite;
 extern const struct unit_suite golden_suite;
 extern const struct unit_suite target_suite;
@@ -39,6 +40,7 @@ static const struct unit_suite *const suites[] = {
 	&trace_damage_suite,
 	&format_suite,
 	&recorder_suite,
+	&zone_config_suite,
 	&decode_suite,
 	&golden_suite,
 	&target_suite,

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of vgpu-record. */
+#ifndef VGPU_RECORD_OPTIONS_H
+#define VGPU_RECORD_OPTIONS_H
+
+#include "vgpu.h"
+
+enum { RECORD_OK, RECORD_FAILED, RECORD_USAGE };
+
+struct record_options {
+	/* Where the guest is: a zone of hvisor, or a front end behind one of two sockets. */
+	const char *zone;
+	const char *socket_path;
+	int fd;	   /* -1: none */
+	bool list; /* the zones, and no more */
+
+	const char *output; /* NULL, for a zone only: one is made up */
+	const char *note;
+	const char *config, *zone_config; /* hvisor-tool's files, or NULL */
+	const char *display; /* "none", "kms", "kms:CARD[,CONNECTOR]"; NULL: as it comes */
+	enum vgpu_bridge_layout layout;
+	uint32_t width, height; /* 0: not given */
+	unsigned int scanouts;
+	double duration;       /* seconds; 0: no limit */
+	uint64_t frames;       /* 0: no limit */
+	uint64_t memory_limit; /* bytes; 0: the device's default */
+	uint64_t buffer;       /* bytes; 0: the writer's default */
+	bool once, quiet;
+};
+
+/* Returns -1 to go on, or the status to exit with; all that is to be said has been. */
+int record_options_parse(int argc, char **argv, struct record_options *options);
+
+#endif
