@@ -228,6 +228,11 @@ struct vgpu_bus_ops {
 	void (*used)(void *opaque, unsigned int queue);
 	/* Configuration space or DEVICE_NEEDS_RESET changed. */
 	void (*config_changed)(void *opaque);
+	/*
+	 * A queue that was held has more than was executed when the hold ended:
+	 * call vgpu_device_notify() soon.
+	 */
+	void (*more)(void *opaque, unsigned int queue);
 };
 
 struct vgpu_device_options {
@@ -282,7 +287,7 @@ bool vgpu_device_needs_reset(const struct vgpu_device *device);
  */
 void vgpu_device_set_output(struct vgpu_device *device, uint32_t scanout_id,
 			    const struct vgpu_output *output, bool notify);
-/* Ends what refresh() held with -EINPROGRESS. */
+/* Ends what refresh() held with -EINPROGRESS, and executes what waited for it. */
 void vgpu_device_refreshed(struct vgpu_device *device);
 unsigned int vgpu_device_num_scanouts(const struct vgpu_device *device);
 const struct vgpu_output *vgpu_device_output(const struct vgpu_device *device, uint32_t scanout_id);

@@ -148,7 +148,15 @@ static void on_config_changed(void *opaque)
 		signal_fd(server->rings[i].err_fd);
 }
 
-static const struct vgpu_bus_ops bus_ops = {.used = on_used, .config_changed = on_config_changed};
+static void on_more(void *opaque, unsigned int queue)
+{
+	struct vgpu_vhost_user *server = opaque;
+
+	server->rings[queue].more = server->rings[queue].running;
+}
+
+static const struct vgpu_bus_ops bus_ops = {
+	.used = on_used, .config_changed = on_config_changed, .more = on_more};
 
 static bool to_gpa(const struct vgpu_vhost_user *server, uint64_t user_addr, uint64_t *gpa)
 {

@@ -507,5 +507,8 @@ void vgpu_device_refreshed(struct vgpu_device *device)
 		return;
 	device->held = false;
 	device->refreshed = true;
-	vgpu_device_notify(device, VGPU_QUEUE_CONTROL);
+	/* Nobody but the bus comes back for the rest. */
+	if (vgpu_device_notify(device, VGPU_QUEUE_CONTROL) == VGPU_NOTIFY_MAX &&
+	    device->bus != NULL && device->bus->more != NULL)
+		device->bus->more(device->bus_opaque, VGPU_QUEUE_CONTROL);
 }

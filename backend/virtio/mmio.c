@@ -64,7 +64,23 @@ static void on_config_changed(void *opaque)
 		set_interrupt(mmio, mmio->interrupt_status | VIRTIO_MMIO_INT_CONFIG);
 }
 
-static const struct vgpu_bus_ops bus_ops = {.used = on_used, .config_changed = on_config_changed};
+static void run_queue(struct vgpu_mmio *mmio, unsigned int queue)
+{
+	/* As many as the largest queue holds; what a guest adds meanwhile waits its turn. */
+	for (int i = 0; i < VGPU_QUEUE_SIZE_MAX / VGPU_NOTIFY_MAX; i++) {
+		mmio->more[queue] = vgpu_device_notify(mmio->device, queue) == VGPU_NOTIFY_MAX;
+		if (!mmio->more[queue])
+			return;
+	}
+}
+
+static void on_more(void *opaque, unsigned int queue)
+{
+	run_queue(opaque, queue);
+}
+
+static const struct vgpu_bus_ops bus_ops = {
+	.used = on_used, .config_changed = on_config_changed, .more = on_more};
 
 struct vgpu_mmio *vgpu_mmio_new(struct vgpu_device *device, void (*irq)(void *opaque, bool level),
 				void *opaque)
@@ -105,16 +121,6 @@ static void reset(struct vgpu_mmio *mmio)
 static struct vgpu_queue_info *selected(struct vgpu_mmio *mmio)
 {
 	return mmio->queue_sel < VGPU_NUM_QUEUES ? &mmio->queues[mmio->queue_sel] : NULL;
-}
-
-static void run_queue(struct vgpu_mmio *mmio, unsigned int queue)
-{
-	/* As many as the largest queue holds; what a guest adds meanwhile waits its turn. */
-	for (int i = 0; i < VGPU_QUEUE_SIZE_MAX / VGPU_NOTIFY_MAX; i++) {
-		mmio->more[queue] = vgpu_device_notify(mmio->device, queue) == VGPU_NOTIFY_MAX;
-		if (!mmio->more[queue])
-			return;
-	}
 }
 
 void vgpu_mmio_poll(struct vgpu_mmio *mmio)

@@ -506,6 +506,49 @@ static void front_end_says_how_large(void)
 	free(message);
 }
 
+/* More than the device executes at a time, behind a request that is held. */
+static void long_queue_goes_on_after_the_front_end_has_answered(void)
+{
+	enum { SIZE = 512, DESC = 0x30000, AVAIL = 0x34000, USED = 0x38000, NUM = 400 };
+	static const struct virtio_gpu_ctrl_hdr requests[2] = {
+		{.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO}, {.type = 0x0999}};
+	struct vhost_vring_addr addr = {.desc_user_addr = USER + DESC,
+					.avail_user_addr = USER + AVAIL,
+					.used_user_addr = USER + USED};
+	struct vhost_vring_state state;
+	struct front front;
+
+	front_start(&front, true);
+	create(&front);
+	start_rings(&front, 0);
+	say_state(&front, VHOST_USER_GET_VRING_BASE, 0, 0);
+	CU_ASSERT_EQUAL(hear(&front, VHOST_USER_GET_VRING_BASE, &state, sizeof(state)), 8);
+	say_state(&front, VHOST_USER_SET_VRING_NUM, 0, SIZE);
+	say_state(&front, VHOST_USER_SET_VRING_BASE, 0, 0);
+	say(&front, VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr));
+	say_fd(&front, VHOST_USER_SET_VRING_KICK, 0, front.kick[0]);
+	say_state(&front, VHOST_USER_SET_VRING_ENABLE, 0, 1);
+	pump(&front);
+
+	struct vring_desc *desc = (void *)(front.ram + DESC);
+	struct vring_avail *avail = (void *)(front.ram + AVAIL);
+	const struct vring_used *used = (void *)(front.ram + USED);
+	memcpy(front.ram + REQUEST, requests, sizeof(requests));
+	desc[0] = (struct vring_desc){RAM + REQUEST, 24, 0, 0};
+	desc[1] = (struct vring_desc){RAM + REQUEST + 24, 24, 0, 0};
+	for (unsigned int i = 1; i < NUM; i++)
+		avail->ring[i] = 1;
+	avail->idx = NUM;
+	kick(&front, 0);
+	pump(&front);
+	CU_ASSERT_EQUAL(used->idx, 0);
+	close(front.gpu);
+	front.gpu = -1;
+	pump(&front);
+	CU_ASSERT_EQUAL(used->idx, NUM);
+	front_stop(&front);
+}
+
 static void silent_front_end_is_not_waited_for_long(void)
 {
 	static const struct virtio_gpu_ctrl_hdr request = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
@@ -870,6 +913,8 @@ static const struct unit_test tests[] = {
 	{"the picture comes in bands", picture_comes_in_bands},
 	{"the guest is served while nobody looks", guest_is_served_while_nobody_looks},
 	{"the front end says how large its displays are", front_end_says_how_large},
+	{"a long queue goes on after the front end has answered",
+	 long_queue_goes_on_after_the_front_end_has_answered},
 	{"a silent front end is not waited for long", silent_front_end_is_not_waited_for_long},
 	{"stop and continue keeps everything", stop_and_continue_keeps_everything},
 	{"a new driver finds nothing", new_driver_finds_nothing},
