@@ -263,7 +263,8 @@ uint64_t vgpu_device_accepted_features(const struct vgpu_device *device);
 /*
  * Sets a queue up or, with ready false, stops it. index is the available index
  * to start from (0 for a new driver). -EINVAL: size not a power of two up to
- * VGPU_QUEUE_SIZE_MAX, or misaligned; -EFAULT: a ring outside guest memory.
+ * VGPU_QUEUE_SIZE_MAX, or misaligned; -EFAULT: a ring outside guest memory, in
+ * two pieces of it, or mapped misaligned.
  */
 int vgpu_device_set_queue(struct vgpu_device *device, unsigned int queue,
 			  const struct vgpu_queue_info *info, uint16_t index);

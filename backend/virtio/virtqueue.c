@@ -22,12 +22,13 @@ void vgpu_chain_fini(struct vgpu_chain *chain)
 	*chain = (struct vgpu_chain){0};
 }
 
-static void *map_whole(const struct vgpu_memory *memory, uint64_t gpa, uint64_t len)
+/* Also where the guest's address is aligned, memory may be mapped at an odd offset. */
+static void *map_whole(const struct vgpu_memory *memory, uint64_t gpa, uint64_t len, size_t align)
 {
 	uint64_t contiguous = len;
 	void *host = memory->translate(memory->opaque, gpa, &contiguous);
 
-	return contiguous == len ? host : NULL;
+	return contiguous == len && (uintptr_t)host % align == 0 ? host : NULL;
 }
 
 int vgpu_virtqueue_map(struct vgpu_virtqueue *queue, const struct vgpu_memory *memory)
@@ -37,9 +38,12 @@ int vgpu_virtqueue_map(struct vgpu_virtqueue *queue, const struct vgpu_memory *m
 
 	if (!info->ready)
 		return 0;
-	queue->desc = map_whole(memory, info->desc, 16ull * info->size);
-	queue->avail = map_whole(memory, info->driver, 4 + 2ull * info->size + event);
-	queue->used = map_whole(memory, info->device, 4 + 8ull * info->size + event);
+	queue->desc =
+		map_whole(memory, info->desc, 16ull * info->size, _Alignof(struct vring_desc));
+	queue->avail = map_whole(memory, info->driver, 4 + 2ull * info->size + event,
+				 _Alignof(struct vring_avail));
+	queue->used = map_whole(memory, info->device, 4 + 8ull * info->size + event,
+				_Alignof(struct vring_used));
 	if (queue->desc != NULL && queue->avail != NULL && queue->used != NULL)
 		return 0;
 	vgpu_virtqueue_stop(queue);

@@ -3,6 +3,7 @@
 #include "guest.h"
 #include "unit.h"
 
+#include <errno.h>
 #include <linux/virtio_mmio.h>
 #include <string.h>
 
@@ -314,6 +315,23 @@ static void event_index_agreed_late(void)
 	}
 }
 
+/* Aligned for the guest is not aligned here if the memory is mapped at an odd offset. */
+static void rings_at_an_odd_place_of_this_process(void)
+{
+	const uint64_t odd = 0x80000000;
+	struct guest guest;
+
+	guest_start(&guest);
+	CU_ASSERT_EQUAL(vgpu_mem_map_add(guest.map, odd, 0x10000, guest.ram + GUEST_PIXELS + 1), 0);
+	struct vgpu_queue_info info = {.ready = true,
+				       .size = GUEST_QUEUE_SIZE,
+				       .desc = odd,
+				       .driver = odd + 0x1000,
+				       .device = odd + 0x2000};
+	CU_ASSERT_EQUAL(vgpu_device_set_queue(guest.device, 0, &info, 0), -EFAULT);
+	guest_stop(&guest);
+}
+
 static void indices_wrap_at_65536(void)
 {
 	static const struct virtio_gpu_ctrl_hdr nonsense = {.type = 0xdead};
@@ -361,6 +379,8 @@ static const struct unit_test tests[] = {
 	{"VG-SPL-014 interrupts as the driver wishes", interrupts_as_the_driver_wishes},
 	{"VG-EVI-001 event index", event_index},
 	{"VG-EVI-001 an event index agreed to late lies in guest memory", event_index_agreed_late},
+	{"VG-SPL-018 rings at an odd place of this process are refused",
+	 rings_at_an_odd_place_of_this_process},
 	{"VG-SPL-005 indices wrap at 65536", indices_wrap_at_65536},
 	{"VG-FRM-019 a batch is answered in order", batch_of_requests_is_answered_in_order},
 	{NULL, NULL},
