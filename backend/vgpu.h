@@ -164,6 +164,7 @@ struct vgpu_request_event {
 	uint32_t used_len;
 	const struct vgpu_guest_read *reads; /* in the order they were read */
 	size_t num_reads;
+	bool reads_lost;     /* memory was read in too many pieces to list; none is listed */
 	uint32_t read_pitch; /* reads are rows of this many bytes in all; 0: not rows */
 	const struct vgpu_frame_event *frames;
 	unsigned int num_frames;

@@ -119,6 +119,7 @@ static const uint8_t *join_data(struct vgpu_recorder *recorder,
 static void add_reads(struct vgpu_recorder *recorder, const struct vgpu_request_event *event,
 		      struct vgpu_trace_request *request)
 {
+	request->dropped = event->reads_lost;
 	if (event->num_reads == 0)
 		return;
 	request->pitch = event->read_pitch;

@@ -432,6 +432,7 @@ static bool run_chain(struct vgpu_device *device, unsigned int queue)
 
 	memset(&device->response, 0, sizeof(device->response));
 	device->reads.num = 0;
+	device->reads.lost = false;
 	device->read_pitch = 0;
 	device->num_frames = 0;
 	const struct vgpu_command *command = fetch_request(device, &fault);
@@ -465,6 +466,7 @@ static bool run_chain(struct vgpu_device *device, unsigned int queue)
 	event.response = &device->response;
 	event.reads = device->reads.list;
 	event.num_reads = device->reads.num;
+	event.reads_lost = device->reads.lost;
 	event.read_pitch = device->read_pitch;
 	event.frames = device->frames;
 	event.num_frames = device->num_frames;

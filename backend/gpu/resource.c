@@ -155,21 +155,37 @@ struct cursor {
 	uint64_t start; /* offset of the entry's first byte in the backing */
 };
 
-static int note_read(struct vgpu_reads *reads, uint64_t gpa, uint32_t len, const void *data)
-{
-	if (!reads->wanted)
-		return 0;
-	if (reads->num == reads->capacity) {
-		size_t capacity = reads->capacity != 0 ? reads->capacity * 2 : 1024;
-		struct vgpu_guest_read *list = reallocarray(reads->list, capacity, sizeof(*list));
+/*
+ * More pieces than the rows and the entries of a picture that somebody looks
+ * at. A guest must not get memory for a list of any length.
+ */
+#define READS_MAX (1u << 17)
 
-		if (list == NULL)
-			return -ENOMEM;
-		reads->list = list;
-		reads->capacity = capacity;
+static bool grow_reads(struct vgpu_reads *reads)
+{
+	size_t capacity = reads->capacity != 0 ? reads->capacity * 2 : 1024;
+
+	if (capacity > READS_MAX)
+		return false;
+	struct vgpu_guest_read *list = reallocarray(reads->list, capacity, sizeof(*list));
+	if (list == NULL)
+		return false;
+	reads->list = list;
+	reads->capacity = capacity;
+	return true;
+}
+
+/* The guest does not notice where the list cannot be kept. */
+static void note_read(struct vgpu_reads *reads, uint64_t gpa, uint32_t len, const void *data)
+{
+	if (!reads->wanted || reads->lost)
+		return;
+	if (reads->num == reads->capacity && !grow_reads(reads)) {
+		reads->lost = true;
+		reads->num = 0;
+		return;
 	}
 	reads->list[reads->num++] = (struct vgpu_guest_read){.gpa = gpa, .len = len, .data = data};
-	return 0;
 }
 
 static int copy_entry(const struct vgpu_memory *memory, uint64_t gpa, uint8_t *to, uint32_t len,
@@ -186,7 +202,8 @@ static int copy_entry(const struct vgpu_memory *memory, uint64_t gpa, uint8_t *t
 		memcpy(to + done, host, piece);
 		done += (uint32_t)piece;
 	}
-	return note_read(reads, gpa, len, to);
+	note_read(reads, gpa, len, to);
+	return 0;
 }
 
 /* len bytes of the backing from offset, or as many as there are. */

@@ -59,13 +59,14 @@ struct vgpu_reads {
 	struct vgpu_guest_read *list;
 	size_t num, capacity;
 	bool wanted; /* nobody listens: do not collect */
+	bool lost;   /* there were too many; the list is empty */
 };
 
 /*
  * Copies a rectangle, which must lie in the resource, from the backing, whose
  * byte at offset is the rectangle's first (VG-XFR-002). Rows that the backing
  * does not reach stay as they are (VG-XFR-018). -EINVAL: offset outside the
- * backing; -EFAULT: the guest's memory has gone meanwhile; -ENOMEM.
+ * backing; -EFAULT: the guest's memory has gone meanwhile.
  */
 int vgpu_resource_transfer(struct vgpu_resource *resource, const struct vgpu_memory *memory,
 			   const struct vgpu_rect *rect, uint64_t offset, struct vgpu_reads *reads);

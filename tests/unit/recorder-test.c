@@ -133,6 +133,34 @@ static void records_what_a_transfer_read(void)
 	stop(&recording);
 }
 
+/* A picture two pixels wide makes a read of every row: the list of them has an end. */
+static void transfer_of_too_many_pieces_is_recorded_without_its_pixels(void)
+{
+	const uint32_t height = GUEST_RAM_SIZE / 8;
+	struct recording recording;
+
+	start(&recording);
+	struct guest *guest = &recording.guest;
+	CU_ASSERT_EQUAL(guest_create(guest, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 2, height),
+			VIRTIO_GPU_RESP_OK_NODATA);
+	CU_ASSERT_EQUAL(guest_attach(guest, 1, GUEST_RAM, GUEST_RAM_SIZE),
+			VIRTIO_GPU_RESP_OK_NODATA);
+	/* the guest does not notice */
+	CU_ASSERT_EQUAL(guest_transfer(guest, 1, (struct vgpu_rect){0, 0, 1, height}, 0),
+			VIRTIO_GPU_RESP_OK_NODATA);
+	CU_ASSERT_EQUAL(guest_transfer(guest, 1, (struct vgpu_rect){0, 0, 1, 100}, 0),
+			VIRTIO_GPU_RESP_OK_NODATA);
+	finish(&recording);
+	const struct vgpu_trace_request *request =
+		next_command(&recording, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D);
+	CU_ASSERT_TRUE(request->dropped);
+	CU_ASSERT_EQUAL(request->num_segments, 0);
+	request = next_command(&recording, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D);
+	CU_ASSERT_FALSE(request->dropped);
+	CU_ASSERT_EQUAL(request->data_len, 400);
+	stop(&recording);
+}
+
 static void records_a_frame_per_flush(void)
 {
 	struct recording recording;
@@ -183,6 +211,8 @@ static void records_output_changes_and_resets(void)
 static const struct unit_test tests[] = {
 	{"records the set-up", records_the_set_up},
 	{"records what a transfer read", records_what_a_transfer_read},
+	{"a transfer of too many pieces is recorded without its pixels",
+	 transfer_of_too_many_pieces_is_recorded_without_its_pixels},
 	{"records a frame per flush", records_a_frame_per_flush},
 	{"records output changes and resets", records_output_changes_and_resets},
 	{NULL, NULL},
