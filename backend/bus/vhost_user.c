@@ -759,7 +759,7 @@ static bool is_stale(const struct sockaddr_un *address)
 
 	if (lstat(address->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
 		return false;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return false;
 	bool stale = connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&

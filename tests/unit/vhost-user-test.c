@@ -908,6 +908,35 @@ static void listener_takes_one_front_end_after_another(void)
 	rmdir(dir);
 }
 
+/* Somebody serves there, is busy, and has more callers than it takes. */
+static void busy_path_is_not_waited_for(void)
+{
+	char dir[] = "/tmp/vgpu-test-XXXXXX";
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct vgpu_error err;
+	struct front front;
+	int callers[8];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", dir);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CU_ASSERT_EQUAL(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	CU_ASSERT_EQUAL(listen(fd, 0), 0);
+	for (int i = 0; i < 8; i++) {
+		callers[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		connect(callers[i], (struct sockaddr *)&address, sizeof(address));
+	}
+	front_start(&front, false);
+	CU_ASSERT_EQUAL(vgpu_vhost_user_listen(front.server, address.sun_path, &err), -EADDRINUSE);
+	front_stop(&front);
+	CU_ASSERT_EQUAL(access(address.sun_path, F_OK), 0);
+	for (int i = 0; i < 8; i++)
+		close(callers[i]);
+	close(fd);
+	unlink(address.sun_path);
+	rmdir(dir);
+}
+
 static const struct unit_test tests[] = {
 	{"speaks as QEMU expects", speaks_as_qemu_expects},
 	{"the picture comes in bands", picture_comes_in_bands},
@@ -930,6 +959,7 @@ static const struct unit_test tests[] = {
 	{"unread replies end the connection", unread_replies_end_the_connection},
 	{"a listener takes one front end after another",
 	 listener_takes_one_front_end_after_another},
+	{"a busy path is not waited for", busy_path_is_not_waited_for},
 	{NULL, NULL},
 };
 
