@@ -390,6 +390,8 @@ static int set_vring_kick(struct vgpu_vhost_user *server)
 	set_fd(&ring->kick_fd, take_fd(server));
 	if (ring->kick_fd >= 0)
 		fcntl(ring->kick_fd, F_SETFL, O_NONBLOCK);
+	/* The descriptor before this one may have been kicked and not looked at. */
+	ring->more = ring->running;
 	start_queue(server, (unsigned int)index);
 	return 0;
 }

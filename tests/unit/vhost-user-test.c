@@ -734,6 +734,24 @@ static void late_kick_is_not_lost(void)
 	front_stop(&front);
 }
 
+static void kick_before_another_descriptor_is_not_lost(void)
+{
+	static const struct virtio_gpu_ctrl_hdr request = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+	struct front front;
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	int other = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	/* both are there when the server looks, and the message comes first */
+	offer(&front, &request, sizeof(request));
+	say_fd(&front, VHOST_USER_SET_VRING_KICK, 0, other);
+	pump(&front);
+	CU_ASSERT_EQUAL(answer(&front), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	close(other);
+	front_stop(&front);
+}
+
 static void bad_messages_are_refused(void)
 {
 	static const struct {
@@ -952,6 +970,8 @@ static const struct unit_test tests[] = {
 	{"RESET_DEVICE disables the queues", reset_disables_the_queues},
 	{"VG-BAK-025 the memory table may change", memory_table_may_change},
 	{"a late kick is not lost", late_kick_is_not_lost},
+	{"a kick before another descriptor is not lost",
+	 kick_before_another_descriptor_is_not_lost},
 	{"bad messages are refused", bad_messages_are_refused},
 	{"rings outside memory are not used", rings_outside_memory_are_not_used},
 	{"nonsense ends the connection", nonsense_ends_the_connection},
