@@ -67,13 +67,13 @@ BACKEND_SRC := $(sort $(wildcard backend/*.c backend/*/*.c))
 RECORDER_SRC := $(filter-out $(MAINS),$(sort $(wildcard recorder/*.c recorder/*/*.c)))
 REPLAYER_SRC := $(filter-out $(MAINS),$(sort $(wildcard replayer/*.c replayer/*/*.c)))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
-TOOL_SRC := $(sort $(wildcard tests/guests/*.c tests/bench/*.c tests/fuzz/*.c))
+TOOL_SRC := $(sort $(wildcard tests/programs/*.c tests/guests/*.c tests/bench/*.c tests/fuzz/*.c))
 SOURCES := $(BACKEND_SRC) $(RECORDER_SRC) $(REPLAYER_SRC) $(MAINS) $(UNIT_SRC) $(TOOL_SRC)
 HEADERS := $(sort $(foreach folder,backend recorder replayer tests,\
 	$(wildcard $(folder)/*.h $(folder)/*/*.h)))
 MAN_PAGES := $(sort $(wildcard recorder/*.1 replayer/*.1))
 COMPLETIONS := $(sort $(wildcard recorder/*.bash-completion replayer/*.bash-completion))
-SCRIPTS := $(sort $(wildcard scripts/*.sh tests/guests/*.sh))
+SCRIPTS := $(sort $(wildcard scripts/*.sh tests/guests/*.sh tests/programs/*.sh))
 JOBS := $(shell nproc)
 TRACES := $(sort $(wildcard traces/*.trace))
 
@@ -84,7 +84,7 @@ REPLAYER_OBJ := $(call objects,$(REPLAYER_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help setup demo conformance check unit replay golden-check bench coverage
+.PHONY: all help setup demo conformance check unit programs replay golden-check bench coverage
 .PHONY: format lint lint-format lint-tidy lint-cppcheck lint-man lint-shell
 .PHONY: install uninstall sysroot clean FORCE
 
@@ -147,11 +147,15 @@ conformance: setup
 	@$(MAKE) --no-print-directory check
 
 ## run all tests
-check: unit replay golden-check
+check: unit programs replay golden-check
 
 ## run the unit tests
 unit: $(BUILD)/unit-tests all
 	$(EMULATOR) $(BUILD)/unit-tests
+
+## run the programs as people do
+programs: all $(BUILD)/tests/programs/json-lines $(BUILD)/tests/guests/imgcmp
+	BUILD=$(BUILD) EMULATOR='$(EMULATOR)' tests/programs/programs.sh
 
 ## replay all recordings and compare with their golden sets
 replay: all

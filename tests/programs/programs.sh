@@ -1,0 +1,412 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Usage: programs.sh
+#
+# What the three programs promise on their command lines: exit statuses, what
+# goes to which stream, JSON that is JSON, files that cannot be read, signals.
+# BUILD is where they are; EMULATOR runs them if they are of another machine.
+set -eu
+
+BUILD=$(cd "${BUILD:-build}" && pwd)
+EMULATOR=${EMULATOR:-}
+top=$(cd "$(dirname "$0")/../.." && pwd)
+trace=$top/traces/ruxos_boot.trace
+cut=cut.trace damaged=damaged.trace
+recorder=''
+
+tests='every_program_prints_help every_program_prints_its_version
+	a_wrong_call_is_explained a_wrong_option_is_explained
+	a_file_that_cannot_be_read_is_named a_damaged_trace_is_refused
+	a_full_disk_is_an_error
+	trace_reads_standard_input trace_json_is_json trace_frames_writes_pictures
+	replay_is_equal_to_the_golden_set replay_json_is_json replay_keeps_quiet
+	replay_needs_a_file replay_says_what_differs replay_ends_on_a_signal
+	record_prints_capabilities record_refuses_a_bad_socket
+	record_without_a_guest_leaves_a_whole_trace record_closes_the_trace_on_a_signal
+	record_replaces_a_stale_socket'
+
+# ---- what tests are made of --------------------------------------------------------
+
+fail() {
+	echo "$*"
+	exit 1
+}
+
+program() {
+	name=$1
+	shift
+	# shellcheck disable=SC2086 # a list of words
+	timeout 60 $EMULATOR "$BUILD/$name" "$@"
+}
+
+# exits STATUS PROGRAM ARGUMENT...: standard output goes to out, errors to err
+exits() {
+	want=$1
+	shift
+	status=0
+	program "$@" >out 2>err || status=$?
+	[ "$status" -eq "$want" ] || fail "$*: exit status $status, not $want: $(head -n 1 err)"
+}
+
+# says FILE TEXT
+says() {
+	grep -q -F -e "$2" "$1" || fail "no '$2' in '$(head -n 3 "$1")'"
+}
+
+silent() {
+	[ ! -s "$1" ] || fail "something on std$1: $(head -n 1 "$1")"
+}
+
+# json FILE KEY...
+json() {
+	file=$1
+	shift
+	# shellcheck disable=SC2086 # a list of words
+	why=$($EMULATOR "$BUILD/tests/programs/json-lines" "$@" <"$file") || fail "$file: $why"
+}
+
+# until_is COMMAND...: within 10 seconds
+until_is() {
+	tries=200
+	until "$@"; do
+		[ "$tries" -gt 0 ] || return 1
+		tries=$((tries - 1))
+		sleep 0.05
+	done
+}
+
+# recorder_start ARGUMENT...: sets $recorder to its process
+recorder_start() {
+	# shellcheck disable=SC2086 # a list of words
+	$EMULATOR "$BUILD/vgpu-record" "$@" >out 2>err &
+	recorder=$!
+	trap 'kill -9 "$recorder" 2>/dev/null || true' EXIT
+}
+
+# recorder_end SIGNAL: sets $status to what it exits with
+recorder_end() {
+	status=0
+	kill -s "$1" "$recorder"
+	wait "$recorder" || status=$?
+	trap - EXIT
+}
+
+# ---- all of them -------------------------------------------------------------------
+
+every_program_prints_help() {
+	for name in vgpu-record vgpu-replay vgpu-trace; do
+		for option in -h --help; do
+			exits 0 "$name" "$option"
+			says out "Usage: $name"
+			says out 'Exit status:'
+			silent err
+		done
+	done
+}
+
+every_program_prints_its_version() {
+	for name in vgpu-record vgpu-replay vgpu-trace; do
+		for option in -V --version; do
+			exits 0 "$name" "$option"
+			[ "$(cat out)" = "$name $version" ] || fail "$option prints '$(cat out)'"
+			silent err
+		done
+	done
+}
+
+# One call a line: the program and its arguments, then what it says.
+wrong_calls='
+vgpu-record | give either --socket-path or --fd
+vgpu-record -o x.trace | give either --socket-path or --fd
+vgpu-record --socket-path s --fd 3 -o x.trace | give either --socket-path or --fd
+vgpu-record --socket-path s | -o FILE
+vgpu-record --fd x | --fd=x
+vgpu-record --fd -1 | --fd=-1
+vgpu-record --size 1280 | --size=1280
+vgpu-record --size 8x8 | --size=8x8
+vgpu-record --size 1280x800x | --size=1280x800x
+vgpu-record --scanouts 0 | --scanouts=0
+vgpu-record --scanouts 17 | --scanouts=17
+vgpu-record --duration 0 | --duration=0
+vgpu-record --duration 1s | --duration=1s
+vgpu-record --frames 0 | --frames=0
+vgpu-record --memory-limit 0 | --memory-limit=0
+vgpu-record --buffer 9999999 | --buffer=9999999
+vgpu-replay | no trace named
+vgpu-replay --target nothing x.trace | no target is called
+vgpu-replay --frames 9-2 x.trace | not a range of frames
+vgpu-replay --frames x x.trace | not a range of frames
+vgpu-replay --jobs 0 x.trace | not a number of jobs
+vgpu-replay --jobs 2x x.trace | not a number of jobs
+vgpu-trace | no command named
+vgpu-trace nothing x.trace | no command is called
+vgpu-trace info | no file named
+vgpu-trace info x.trace y.trace | takes one file'
+
+a_wrong_call_is_explained() {
+	echo "$wrong_calls" | while IFS='|' read -r call message; do
+		[ -n "$call" ] || continue
+		# shellcheck disable=SC2086 # a list of words
+		exits 2 $call
+		says err "${call%% *}: "
+		says err "${message# }"
+		says err "Try '${call%% *} --help'."
+		silent out
+	done || exit
+	[ ! -e x.trace.part ] || fail 'a trace was begun'
+}
+
+a_wrong_option_is_explained() {
+	for name in vgpu-record vgpu-replay vgpu-trace; do
+		exits 2 "$name" --no-such-option
+		says err no-such-option
+		says err "Try '$name --help'."
+		exits 2 "$name" -Z
+		silent out
+	done
+}
+
+a_file_that_cannot_be_read_is_named() {
+	for call in vgpu-replay 'vgpu-trace info' 'vgpu-trace dump' 'vgpu-trace verify' \
+		'vgpu-trace frames'; do
+		# shellcheck disable=SC2086 # a list of words
+		exits 2 $call no/such.trace
+		says err "${call%% *}: no/such.trace: No such file or directory"
+		silent out
+		# shellcheck disable=SC2086 # a list of words
+		exits 2 $call .
+		says err "${call%% *}: .: Is a directory"
+		# shellcheck disable=SC2086 # a list of words
+		exits 2 $call "$top/Makefile"
+		says err 'not a trace'
+	done
+}
+
+a_damaged_trace_is_refused() {
+	for file in "$cut" "$damaged"; do
+		exits 2 vgpu-trace verify "$file"
+		says err "vgpu-trace: $file: "
+		exits 2 vgpu-replay --no-golden "$file"
+		says err "vgpu-replay: $file: "
+	done
+	# The others of a list are looked at all the same.
+	exits 2 vgpu-trace verify "$cut" "$trace"
+	says out "$trace: whole"
+}
+
+a_full_disk_is_an_error() {
+	[ -c /dev/full ] || return 0
+	for call in 'vgpu-trace info' 'vgpu-trace dump' vgpu-replay; do
+		status=0
+		# shellcheck disable=SC2086 # a list of words
+		program $call "$trace" >/dev/full 2>err || status=$?
+		[ "$status" -eq 2 ] || fail "$call: exit status $status, not 2"
+		says err 'standard output: cannot be written to'
+	done
+}
+
+# ---- vgpu-trace --------------------------------------------------------------------
+
+trace_reads_standard_input() {
+	for tool in info dump verify; do
+		program vgpu-trace "$tool" "$trace" >named
+		program vgpu-trace "$tool" - <"$trace" >out || fail "$tool: exit status $?"
+		# A stream has no size to tell.
+		sed "s|^$trace: |-: |; /^file /d" named >wanted
+		cmp -s wanted out || fail "$tool - prints something else than with a name"
+	done
+	status=0
+	program vgpu-trace frames - <"$trace" >out 2>err || status=$?
+	[ "$status" -eq 2 ] || fail "frames: exit status $status, not 2"
+	says err 'cannot be read twice'
+}
+
+trace_json_is_json() {
+	exits 0 vgpu-trace info --json "$trace"
+	json out metadata whole scanouts requests commands
+	exits 0 vgpu-trace dump --json --registers "$trace"
+	json out type time_ns
+	[ "$(grep -c '"type":"request"' out)" -eq 15 ] || fail 'not 15 requests'
+	exits 0 vgpu-trace verify --json "$trace" "$trace"
+	json out whole requests frames
+	mkdir pictures
+	exits 0 vgpu-trace frames --json -o pictures "$trace"
+	json out
+}
+
+trace_frames_writes_pictures() {
+	mkdir -p drawn
+	exits 0 vgpu-trace frames -o drawn "$trace"
+	for number in 0 1 2 3 4; do
+		picture=frame-00000$number.png
+		# shellcheck disable=SC2086 # a list of words
+		$EMULATOR "$BUILD/tests/guests/imgcmp" "drawn/$picture" \
+			"$top/golden/ruxos_boot/$picture" >out || fail "$picture: $(cat out)"
+	done
+	exits 2 vgpu-trace frames -o no/folder "$trace"
+	says err no/folder
+}
+
+# ---- vgpu-replay -------------------------------------------------------------------
+
+replay_is_equal_to_the_golden_set() {
+	exits 0 vgpu-replay "$trace"
+	says out '15 of 15 requests, 5 of 5 frames equal'
+	silent err
+	exits 0 vgpu-replay --frames 1-2 "$trace"
+	says out '2 of 2 frames equal (of 5)'
+	exits 0 vgpu-replay --jobs 2 "$trace" "$trace" "$trace"
+	says out '3 traces: 3 equal, 0 differ, 0 unusable'
+}
+
+replay_json_is_json() {
+	exits 0 vgpu-replay --json "$trace"
+	json out trace target status requests frames messages
+	says out '"status":"equal"'
+	exits 2 vgpu-replay --json "$cut" "$trace"
+	json out trace status
+	[ "$(wc -l <out)" -eq 2 ] || fail 'not one line for each trace'
+	says out '"status":"unusable"'
+}
+
+replay_keeps_quiet() {
+	exits 0 vgpu-replay --quiet "$trace" "$trace"
+	silent out
+	silent err
+}
+
+replay_needs_a_file() {
+	status=0
+	program vgpu-replay --no-golden - <"$trace" >out 2>err || status=$?
+	[ "$status" -eq 2 ] || fail "exit status $status, not 2"
+	says err 'standard input: cannot be read twice'
+	exits 2 vgpu-replay --golden no/folder "$trace"
+	says err 'no golden set in no/folder'
+}
+
+# A golden set whose last picture is the one before.
+replay_says_what_differs() {
+	mkdir -p golden kept
+	cp -R "$top/golden/ruxos_boot" golden
+	cp golden/ruxos_boot/frame-000003.png golden/ruxos_boot/frame-000004.png
+	exits 1 vgpu-replay --golden golden --keep kept "$trace"
+	says err 'frame 4'
+	[ -n "$(find kept -name '*.png')" ] || fail 'kept no picture'
+	exits 1 vgpu-replay --golden golden --jobs 2 "$trace" "$trace"
+	says out '2 traces: 0 equal, 2 differ, 0 unusable'
+}
+
+replay_ends_on_a_signal() {
+	for jobs in 1 2; do
+		# shellcheck disable=SC2046 # a list of words
+		set -- $(yes "$top/traces/linux_modetest.trace" | head -n 200)
+		# shellcheck disable=SC2086 # a list of words
+		$EMULATOR "$BUILD/vgpu-replay" --jobs "$jobs" "$@" >out 2>err &
+		replay=$!
+		sleep 0.3
+		kill "$replay"
+		status=0
+		wait "$replay" 2>/dev/null || status=$?
+		[ "$status" -eq 143 ] || fail "--jobs $jobs: exit status $status, not 143 (SIGTERM)"
+	done
+}
+
+# ---- vgpu-record -------------------------------------------------------------------
+
+record_prints_capabilities() {
+	exits 0 vgpu-record --print-capabilities
+	json out type features
+	says out '"gpu"'
+}
+
+record_refuses_a_bad_socket() {
+	touch plain
+	exits 2 vgpu-record --socket-path no/such/socket -o bad.trace
+	says err 'no/such/socket: No such file or directory'
+	exits 2 vgpu-record --socket-path plain -o bad.trace
+	says err 'plain: Address already in use'
+	exits 2 vgpu-record --socket-path "$(printf '%0108d' 0)" -o bad.trace
+	says err 'at most 107 bytes'
+	exits 2 vgpu-record --fd 99 -o bad.trace
+	says err 'file descriptor 99'
+	exits 2 vgpu-record --socket-path good -o no/such.trace
+	says err no/such.trace
+	for file in bad.trace bad.trace.part; do
+		[ ! -e "$file" ] || fail "there is a $file"
+	done
+	[ -f plain ] || fail 'a file that is no socket was removed'
+}
+
+empty_and_whole() {
+	exits 0 vgpu-trace verify "$1"
+	says out "$1: whole: 0 requests, 0 frames"
+	exits 0 vgpu-replay --no-golden "$1"
+}
+
+record_without_a_guest_leaves_a_whole_trace() {
+	exits 0 vgpu-record --socket-path socket --duration 0.2 --size 640x480 --scanouts 2 \
+		--note 'nobody there' --memory-limit 16 --buffer 1 -o empty.trace
+	says out 'empty.trace: 0 requests, 0 frames'
+	[ ! -e empty.trace.part ] || fail 'empty.trace.part is left'
+	empty_and_whole empty.trace
+	exits 0 vgpu-trace info empty.trace
+	says out 'nobody there'
+	says out '640x480'
+	exits 0 vgpu-record --quiet --socket-path socket --duration 0.2 -o quiet.trace
+	silent out
+	silent err
+}
+
+record_closes_the_trace_on_a_signal() {
+	# A shell starts what is in the background with SIGINT ignored: one more
+	# thing that must not matter.
+	for signal in TERM INT; do
+		rm -f socket
+		recorder_start --socket-path socket -o "$signal.trace"
+		until_is test -S socket || fail 'does not listen'
+		until_is test -e "$signal.trace.part" || fail 'has begun no trace'
+		recorder_end "$signal"
+		[ "$status" -eq 0 ] || fail "SIG$signal: exit status $status: $(head -n 1 err)"
+		empty_and_whole "$signal.trace"
+	done
+}
+
+record_replaces_a_stale_socket() {
+	recorder_start --socket-path stale -o first.trace
+	until_is test -S stale || fail 'does not listen'
+	recorder_end KILL
+	[ -S stale ] || fail 'the socket is not stale'
+	exits 0 vgpu-record --socket-path stale --duration 0.2 -o second.trace
+	empty_and_whole second.trace
+}
+
+# ---- the run -----------------------------------------------------------------------
+
+for tool in programs/json-lines guests/imgcmp; do
+	[ -x "$BUILD/tests/$tool" ] || fail "tests/programs/programs.sh: no $BUILD/tests/$tool"
+done
+work=$(mktemp -d "${TMPDIR:-/tmp}/vgpu-programs.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+cd "$work"
+version=$(sed -n 's/.*VGPU_VERSION "\(.*\)"/\1/p' "$top/backend/vgpu.h")
+head -c 20000 "$trace" >"$cut"
+{
+	head -c 15000 "$trace"
+	printf 'X'
+	tail -c +15002 "$trace"
+} >"$damaged"
+
+passed=0 failed=0
+for test in $tests; do
+	if why=$("$test" 2>&1); then
+		passed=$((passed + 1))
+		continue
+	fi
+	echo "FAIL  $test: $why"
+	failed=$((failed + 1))
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
