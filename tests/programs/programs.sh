@@ -117,9 +117,9 @@ every_program_prints_its_version() {
 
 # One call a line: the program and its arguments, then what it says.
 wrong_calls='
-vgpu-record | give either --socket-path or --fd
-vgpu-record -o x.trace | give either --socket-path or --fd
-vgpu-record --socket-path s --fd 3 -o x.trace | give either --socket-path or --fd
+vgpu-record | give one of ZONE, --socket-path and --fd
+vgpu-record -o x.trace | give one of ZONE, --socket-path and --fd
+vgpu-record --socket-path s --fd 3 -o x.trace | give one of ZONE, --socket-path and --fd
 vgpu-record --socket-path s | -o FILE
 vgpu-record --fd x | --fd=x
 vgpu-record --fd -1 | --fd=-1
