@@ -424,8 +424,9 @@ struct vgpu_hvisor *vgpu_hvisor_new(const struct vgpu_hvisor_options *options,
 /* Answers what still waits, so that no vCPU stays blocked. */
 void vgpu_hvisor_free(struct vgpu_hvisor *hvisor);
 /*
- * Serves requests for up to timeout_ms, or until one of extra has revents,
- * which are filled in. 0 or a negative errno.
+ * Serves requests for up to timeout_ms. Returns earlier when one of extra (at
+ * most 7) has revents, which are filled in, and when a burst of requests has
+ * ended, so that the caller can look after a display. 0 or a negative errno.
  */
 int vgpu_hvisor_run(struct vgpu_hvisor *hvisor, int timeout_ms, struct pollfd *extra,
 		    unsigned int num_extra);

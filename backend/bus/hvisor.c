@@ -276,40 +276,54 @@ static bool any_revents(const struct pollfd *extra, unsigned int num_extra)
 	return false;
 }
 
-/* Serves the ring until it has been empty for a while. */
+/* Serves the ring until it has been empty for a while, or the time has come. */
 static void poll_ring(struct vgpu_hvisor *hvisor, uint64_t until_ns)
 {
-	uint64_t idle_at = vgpu_now_ns() + POLL_NS;
+	uint64_t now = vgpu_now_ns();
+	uint64_t idle_at = now + POLL_NS;
 
-	while (vgpu_now_ns() < idle_at && vgpu_now_ns() < until_ns)
-		if (serve_ring(hvisor))
-			idle_at = vgpu_now_ns() + POLL_NS;
+	while (now < idle_at && now < until_ns) {
+		bool busy = serve_ring(hvisor);
+
+		now = vgpu_now_ns();
+		if (busy)
+			idle_at = now + POLL_NS;
+	}
+}
+
+/*
+ * One round: polls after there was something, sleeps while there is nothing.
+ * Returns 1 if there was something, 0, or a negative errno.
+ */
+static int round_of(struct vgpu_hvisor *hvisor, uint64_t end, struct pollfd *extra,
+		    unsigned int num_extra)
+{
+	uint64_t now = vgpu_now_ns();
+	int left = now < end ? (int)((end - now + 999999) / 1000000) : 0;
+
+	/* Ask for a wake-up, then look once more: one of both sees the other. */
+	set_need_wakeup(hvisor, 1);
+	bool busy = serve_ring(hvisor);
+	int ret = sleep_for(hvisor, busy ? 0 : left < SLEEP_MS ? left : SLEEP_MS, extra, num_extra);
+	set_need_wakeup(hvisor, 0);
+	busy |= serve_ring(hvisor);
+	if (busy)
+		poll_ring(hvisor, end);
+	return ret < 0 ? ret : busy;
 }
 
 int vgpu_hvisor_run(struct vgpu_hvisor *hvisor, int timeout_ms, struct pollfd *extra,
 		    unsigned int num_extra)
 {
 	uint64_t end = vgpu_now_ns() + (uint64_t)timeout_ms * 1000000;
-	bool busy = serve_ring(hvisor);
 	int ret;
 
-	for (;;) {
+	do {
 		vgpu_mmio_poll(hvisor->mmio);
 		repeat_interrupt(hvisor);
-		if (busy)
-			poll_ring(hvisor, end);
-		/* Ask for a wake-up, then look once more: one of both must see the other. */
-		set_need_wakeup(hvisor, 1);
-		busy = serve_ring(hvisor);
-		uint64_t now = vgpu_now_ns();
-		int left = now < end ? (int)((end - now + 999999) / 1000000) : 0;
-		int timeout = busy ? 0 : left < SLEEP_MS ? left : SLEEP_MS;
-		ret = sleep_for(hvisor, timeout, extra, num_extra);
-		set_need_wakeup(hvisor, 0);
-		busy |= serve_ring(hvisor);
-		if (ret < 0 || any_revents(extra, num_extra) || vgpu_now_ns() >= end)
-			return ret;
-	}
+		ret = round_of(hvisor, end, extra, num_extra);
+	} while (ret == 0 && !any_revents(extra, num_extra) && vgpu_now_ns() < end);
+	return ret < 0 ? ret : 0;
 }
 
 /* ---- set-up ------------------------------------------------------------------------ */
