@@ -46,6 +46,11 @@ static void expect_broken(struct guest *guest, int64_t used, enum vgpu_violation
 	CU_ASSERT_EQUAL(vgpu_device_violations(guest->device)[violation], 1);
 	CU_ASSERT_EQUAL(guest_read(guest, VIRTIO_MMIO_STATUS), 0x4f);
 	CU_ASSERT_EQUAL(guest_read(guest, VIRTIO_MMIO_INTERRUPT_STATUS) & 2, 2);
+	/* neither queue goes on, whatever the driver says */
+	guest_write(guest, VIRTIO_MMIO_STATUS, 15);
+	CU_ASSERT_EQUAL(guest_read(guest, VIRTIO_MMIO_STATUS), 0x4f);
+	guest_set_desc(guest, 1, 0, REQUEST, 24, 0, 0);
+	CU_ASSERT_EQUAL(guest_offer(guest, 1, 0), -1);
 	/* VG-STA-010 */
 	guest_init_device(guest, GUEST_FEATURES);
 	CU_ASSERT_EQUAL(guest_create(guest, 9, 1, 16, 16), VIRTIO_GPU_RESP_OK_NODATA);
@@ -332,6 +337,115 @@ static void rings_at_an_odd_place_of_this_process(void)
 	guest_stop(&guest);
 }
 
+static void first_answer_always_notifies(void)
+{
+	struct guest guest;
+
+	guest_start_with(&guest, 1, GUEST_FEATURES | 1ull << VIRTIO_RING_F_EVENT_IDX, 0);
+	for (int i = 0; i < 2; i++) {
+		guest.avail[0]->ring[GUEST_QUEUE_SIZE] = 100;
+		guest_create(&guest, 1 + 2 * i, 1, 16, 16);
+		CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_INTERRUPT_STATUS), 1);
+		guest_write(&guest, VIRTIO_MMIO_INTERRUPT_ACK, 1);
+		guest_create(&guest, 2 + 2 * i, 1, 16, 16);
+		CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
+		/* and so again once the queue was off */
+		guest.avail[0]->idx = 0;
+		guest_write(&guest, VIRTIO_MMIO_QUEUE_SEL, 0);
+		guest_write(&guest, VIRTIO_MMIO_QUEUE_READY, 0);
+		guest_write(&guest, VIRTIO_MMIO_QUEUE_READY, 1);
+	}
+	guest_stop(&guest);
+}
+
+static struct vgpu_queue_info queue_of(const struct guest *guest)
+{
+	return (struct vgpu_queue_info){
+		.ready = true,
+		.size = GUEST_QUEUE_SIZE,
+		.desc = GUEST_RAM + (uint64_t)((uint8_t *)guest->desc[0] - guest->ram),
+		.driver = GUEST_RAM + (uint64_t)((uint8_t *)guest->avail[0] - guest->ram),
+		.device = GUEST_RAM + (uint64_t)((uint8_t *)guest->used[0] - guest->ram)};
+}
+
+static void queue_begins_where_it_is_told(void)
+{
+	static const struct virtio_gpu_ctrl_hdr request = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+	struct guest guest;
+
+	guest_start(&guest);
+	struct vgpu_queue_info info = queue_of(&guest);
+	/* an earlier driver's leavings */
+	guest.used[0]->flags = 1;
+	guest.used[0]->idx = 77;
+	CU_ASSERT_EQUAL(vgpu_device_set_queue(guest.device, 0, &info, 7), 0);
+	CU_ASSERT_EQUAL(guest.used[0]->flags, 0);
+	CU_ASSERT_EQUAL(guest.used[0]->idx, 7);
+	guest.avail[0]->idx = 7;
+	CU_ASSERT_EQUAL(guest_send(&guest, 0, &request, sizeof(request), 408), 408);
+	CU_ASSERT_EQUAL(guest.used[0]->idx, 8);
+	CU_ASSERT_EQUAL(vgpu_device_queue_index(guest.device, 0), 8);
+	guest_stop(&guest);
+}
+
+static void misaligned_rings_are_refused(void)
+{
+	struct guest guest;
+
+	guest_start(&guest);
+	struct vgpu_queue_info info = queue_of(&guest);
+	info.desc += 8;
+	CU_ASSERT_EQUAL(vgpu_device_set_queue(guest.device, 0, &info, 0), -EINVAL);
+	info = queue_of(&guest);
+	info.driver += 1;
+	CU_ASSERT_EQUAL(vgpu_device_set_queue(guest.device, 0, &info, 0), -EINVAL);
+	info = queue_of(&guest);
+	info.device += 2;
+	CU_ASSERT_EQUAL(vgpu_device_set_queue(guest.device, 0, &info, 0), -EINVAL);
+	info = queue_of(&guest);
+	CU_ASSERT_EQUAL(vgpu_device_set_queue(guest.device, VGPU_NUM_QUEUES, &info, 0), -EINVAL);
+	CU_ASSERT_EQUAL(vgpu_device_set_queue(guest.device, 0, &info, 0), 0);
+	/* nor does a reset leave one running (VG-STA-005) */
+	guest.avail[0]->idx++;
+	vgpu_device_reset(guest.device);
+	CU_ASSERT_EQUAL(vgpu_device_notify(guest.device, 0), 0);
+	CU_ASSERT_EQUAL(guest.used[0]->idx, 0);
+	guest_stop(&guest);
+}
+
+/* VG-FRM-003: as many descriptors as the queue has, and none more. */
+static void chain_as_long_as_the_queue(void)
+{
+	struct guest guest;
+
+	guest_start(&guest);
+	put_request(&guest, 0);
+	for (uint16_t i = 0; i < GUEST_QUEUE_SIZE - 1; i++)
+		guest_set_desc(&guest, 0, i, REQUEST + i, i < 14 ? 1 : 26, NEXT, i + 1);
+	guest_set_desc(&guest, 0, GUEST_QUEUE_SIZE - 1, RESPONSE, 24, WRITE, 0);
+	expect_created(&guest, guest_offer(&guest, 0, 0));
+	guest_stop(&guest);
+}
+
+static void bus_gets_its_turn(void)
+{
+	const struct vgpu_queue_info info = {.ready = true,
+					     .size = 512,
+					     .desc = GUEST_RAM + GUEST_PIXELS,
+					     .driver = GUEST_RAM + GUEST_PIXELS + 0x4000,
+					     .device = GUEST_RAM + GUEST_PIXELS + 0x8000};
+	struct guest guest;
+
+	guest_start(&guest);
+	struct vring_avail *avail = (void *)(guest.ram + GUEST_PIXELS + 0x4000);
+	CU_ASSERT_EQUAL(vgpu_device_set_queue(guest.device, 0, &info, 0), 0);
+	avail->idx = VGPU_NOTIFY_MAX + 44;
+	CU_ASSERT_EQUAL(vgpu_device_notify(guest.device, 0), VGPU_NOTIFY_MAX);
+	CU_ASSERT_EQUAL(vgpu_device_notify(guest.device, 0), 44);
+	CU_ASSERT_EQUAL(vgpu_device_notify(guest.device, 0), 0);
+	guest_stop(&guest);
+}
+
 static void indices_wrap_at_65536(void)
 {
 	static const struct virtio_gpu_ctrl_hdr nonsense = {.type = 0xdead};
@@ -381,6 +495,11 @@ static const struct unit_test tests[] = {
 	{"VG-EVI-001 an event index agreed to late lies in guest memory", event_index_agreed_late},
 	{"VG-SPL-018 rings at an odd place of this process are refused",
 	 rings_at_an_odd_place_of_this_process},
+	{"VG-EVI-002 the first answer always notifies", first_answer_always_notifies},
+	{"a queue begins where it is told", queue_begins_where_it_is_told},
+	{"VG-SPL-018 misaligned rings are refused", misaligned_rings_are_refused},
+	{"VG-FRM-003 a chain as long as the queue", chain_as_long_as_the_queue},
+	{"the bus gets its turn after 256 chains", bus_gets_its_turn},
 	{"VG-SPL-005 indices wrap at 65536", indices_wrap_at_65536},
 	{"VG-FRM-019 a batch is answered in order", batch_of_requests_is_answered_in_order},
 	{NULL, NULL},
