@@ -42,6 +42,13 @@ static void display_info(void)
 	CU_ASSERT_EQUAL(info->pmodes[1].enabled, 1);
 	for (unsigned int i = 2; i < VIRTIO_GPU_MAX_SCANOUTS; i++) /* VG-DSP-003 */
 		CU_ASSERT_EQUAL(info->pmodes[i].enabled + info->pmodes[i].r.width, 0);
+	/* what is changed is told at once, a disconnected output too (VG-DSP-004, 007) */
+	vgpu_device_set_output(guest.device, 1,
+			       &(struct vgpu_output){.rect = {.x = 1, .y = 2, .width = 3}}, false);
+	CU_ASSERT_EQUAL(guest_send(&guest, 0, &request, sizeof(request), 2048), 408);
+	CU_ASSERT_EQUAL(info->pmodes[1].r.y, 2);
+	CU_ASSERT_EQUAL(info->pmodes[1].r.height, 0);
+	CU_ASSERT_EQUAL(info->pmodes[1].enabled, 0);
 	/* VG-DSP-009: a prefix, and no byte more */
 	CU_ASSERT_EQUAL(guest_send(&guest, 0, &request, sizeof(request), 30), 30);
 	CU_ASSERT_EQUAL(guest.ram[GUEST_RESPONSE + 30], 0xaa);
@@ -57,6 +64,23 @@ static void edid_is_gated(void)
 	guest_start(&guest);
 	CU_ASSERT_EQUAL(guest_send(&guest, 0, &request, sizeof(request), 2048), 1056);
 	CU_ASSERT_EQUAL(guest_response(&guest)->type, VIRTIO_GPU_RESP_OK_EDID);
+	const struct virtio_gpu_resp_edid *edid = (const void *)guest_response(&guest);
+	uint8_t expected[VGPU_EDID_SIZE];
+	vgpu_edid(expected, 1, 64, 48);
+	CU_ASSERT_EQUAL(edid->size, VGPU_EDID_SIZE);
+	CU_ASSERT_EQUAL(memcmp(edid->edid, expected, sizeof(expected)), 0);
+	for (size_t i = VGPU_EDID_SIZE; i < sizeof(edid->edid); i++) /* VG-EDI-009 */
+		CU_ASSERT_EQUAL(edid->edid[i], 0);
+	/* VG-EDI-008, and the mode of one that is off (VG-EDI-007) */
+	struct vgpu_output output = {.rect = {.width = 1920, .height = 1080}, .enabled = true};
+	vgpu_device_set_output(guest.device, 1, &output, false);
+	CU_ASSERT_EQUAL(guest_send(&guest, 0, &request, sizeof(request), 2048), 1056);
+	vgpu_edid(expected, 1, 1920, 1080);
+	CU_ASSERT_EQUAL(memcmp(edid->edid, expected, sizeof(expected)), 0);
+	vgpu_device_set_output(guest.device, 1, &(struct vgpu_output){0}, false);
+	CU_ASSERT_EQUAL(guest_send(&guest, 0, &request, sizeof(request), 2048), 1056);
+	vgpu_edid(expected, 1, 1024, 768);
+	CU_ASSERT_EQUAL(memcmp(edid->edid, expected, sizeof(expected)), 0);
 	request.scanout = 2;
 	CU_ASSERT_EQUAL(guest_command(&guest, &request, sizeof(request)), BAD_SCANOUT);
 	guest_init_device(&guest, 1ull << 32);
@@ -104,6 +128,10 @@ static void sizes_that_overflow(void)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		CU_ASSERT_EQUAL(guest_create(&guest, 1, BGRX, sizes[i][0], sizes[i][1]), NO_MEMORY);
 	guest_stop(&guest);
+	/* a row longer than pixman counts, however much memory there may be */
+	guest_start_with(&guest, 1, GUEST_FEATURES, UINT64_MAX);
+	CU_ASSERT_EQUAL(guest_create(&guest, 1, BGRX, 0x20000000, 1), NO_MEMORY);
+	guest_stop(&guest);
 }
 
 static void memory_limit(void)
@@ -123,6 +151,56 @@ static void memory_limit(void)
 		CU_ASSERT_EQUAL(guest_attach(&guest, 1, 0, 4096), UNSPEC);
 		CU_ASSERT_EQUAL(guest_attach(&guest, 1, GUEST_RAM, 4096), OK);
 		CU_ASSERT_EQUAL(guest_unref(&guest, 1), OK);
+	}
+	guest_stop(&guest);
+}
+
+static void backing_entries_are_charged(void)
+{
+	struct {
+		struct virtio_gpu_resource_attach_backing head;
+		struct virtio_gpu_mem_entry entries[300];
+	} request = {.head.hdr.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
+		     .head.resource_id = 1,
+		     .head.nr_entries = 300};
+	struct guest guest;
+
+	guest_start_with(&guest, 1, GUEST_FEATURES, 1 << 20);
+	for (unsigned int i = 0; i < 300; i++)
+		request.entries[i] =
+			(struct virtio_gpu_mem_entry){.addr = GUEST_RAM, .length = 4096};
+	CU_ASSERT_EQUAL(guest_create(&guest, 1, BGRX, 512, 510), OK);
+	CU_ASSERT_EQUAL(guest_command(&guest, &request, sizeof(request)), NO_MEMORY);
+	request.head.nr_entries = 100;
+	CU_ASSERT_EQUAL(guest_command(&guest, &request, sizeof(request)), OK);
+	guest_stop(&guest);
+}
+
+/* VG-BAK-008, with all the entries that the request says it has. */
+static void list_of_too_many_entries(void)
+{
+	const uint32_t num = 16500;
+	struct virtio_gpu_resource_attach_backing head = {
+		.hdr.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, .resource_id = 1};
+	struct guest guest;
+
+	guest_start(&guest);
+	guest_create(&guest, 1, BGRX, 64, 48);
+	struct virtio_gpu_mem_entry *list = (void *)(guest.ram + GUEST_PIXELS);
+	for (uint32_t i = 0; i < num; i++)
+		list[i] = (struct virtio_gpu_mem_entry){.addr = GUEST_RAM, .length = 1};
+	for (uint32_t n = num;; n = 16384) {
+		head.nr_entries = n;
+		memcpy(guest.ram + GUEST_REQUEST, &head, sizeof(head));
+		guest_set_desc(&guest, 0, 0, GUEST_RAM + GUEST_REQUEST, sizeof(head),
+			       VRING_DESC_F_NEXT, 1);
+		guest_set_desc(&guest, 0, 1, GUEST_RAM + GUEST_PIXELS, num * sizeof(*list),
+			       VRING_DESC_F_NEXT, 2);
+		guest_set_desc(&guest, 0, 2, GUEST_RAM + GUEST_RESPONSE, 24, VRING_DESC_F_WRITE, 0);
+		CU_ASSERT_EQUAL(guest_offer(&guest, 0, 0), 24);
+		CU_ASSERT_EQUAL(guest_response(&guest)->type, n == num ? UNSPEC : OK);
+		if (n != num)
+			break;
 	}
 	guest_stop(&guest);
 }
@@ -330,6 +408,8 @@ static void scanouts(void)
 	CU_ASSERT_EQUAL(guest_set_scanout(&guest, UINT32_MAX, 0, ALL), BAD_SCANOUT);
 	CU_ASSERT_EQUAL(guest_set_scanout(&guest, 1, 999, ALL), BAD_ID);
 	CU_ASSERT_EQUAL(guest_set_scanout(&guest, 1, 1, RECT(0, 0, 0, 0)), BAD_PARAMETER);
+	CU_ASSERT_EQUAL(guest_set_scanout(&guest, 1, 1, RECT(0, 0, 0, 9)), BAD_PARAMETER);
+	CU_ASSERT_EQUAL(guest_set_scanout(&guest, 1, 1, RECT(0, 0, 9, 0)), BAD_PARAMETER);
 	CU_ASSERT_EQUAL(guest_pixel(&guest, 1, 0, 0), 32 << 8 | 16); /* VG-SCN-007 */
 	/* disabling ignores the rectangle (VG-SCN-010) */
 	CU_ASSERT_EQUAL(guest_set_scanout(&guest, 1, 0, RECT(9, 9, 9999, 9999)), OK);
@@ -348,6 +428,7 @@ struct log {
 	uint64_t read_bytes;
 	uint32_t pitch;
 	struct vgpu_frame_event frame[4];
+	struct vgpu_request_event request; /* the last; what it points to has gone */
 };
 
 static void log_start(void *opaque, const struct vgpu_start_event *event)
@@ -376,6 +457,7 @@ static void log_request(void *opaque, const struct vgpu_request_event *event)
 	struct log *log = opaque;
 
 	log->requests++;
+	log->request = *event;
 	log->reads += event->num_reads != 0;
 	for (size_t i = 0; i < event->num_reads; i++)
 		log->read_bytes += event->reads[i].len;
@@ -396,7 +478,7 @@ static void observer_hears_everything(void)
 	vgpu_device_set_observer(guest.device, &observer, &log);
 	CU_ASSERT_EQUAL(log.outputs, 2);
 	guest_show(&guest, 1, BGRX, 64, 48);
-	guest_set_scanout(&guest, 1, 1, RECT(32, 0, 32, 48));
+	guest_set_scanout(&guest, 1, 1, RECT(32, 2, 32, 46));
 	guest_transfer(&guest, 1, RECT(1, 2, 10, 5), 0);
 	CU_ASSERT_EQUAL(log.starts, 1);
 	CU_ASSERT_EQUAL(log.requests, 5);
@@ -410,15 +492,33 @@ static void observer_hears_everything(void)
 	CU_ASSERT_EQUAL(log.frame[0].damage.x, 30);
 	CU_ASSERT_EQUAL(log.frame[1].scanout_id, 1);
 	CU_ASSERT_EQUAL(log.frame[1].damage.x, 0);
+	CU_ASSERT_EQUAL(log.frame[1].damage.y, 38);
 	CU_ASSERT_EQUAL(log.frame[1].damage.width, 6);
 	CU_ASSERT_EQUAL(log.frame[1].width, 32);
 	/* misses both, or nothing there (VG-FLS-005, 010) */
 	guest_flush(&guest, 1, RECT(64, 48, 0, 0));
 	CU_ASSERT_EQUAL(log.frames, 2);
+	/* what was done with the chain, and when */
+	CU_ASSERT_TRUE(log.request.interrupt);
+	CU_ASSERT_EQUAL(log.request.indirect_at, -1);
+	CU_ASSERT_TRUE(log.request.begin_ns != 0 && log.request.begin_ns <= log.request.end_ns);
+	CU_ASSERT_TRUE(log.request.end_ns <= vgpu_now_ns());
+	guest.avail[0]->flags = VRING_AVAIL_F_NO_INTERRUPT;
+	struct vring_desc *table = (void *)(guest.ram + GUEST_REQUEST + 0x1000);
+	table[0] = guest.desc[0][1];
+	guest_set_desc(&guest, 0, 1, GUEST_RAM + GUEST_REQUEST + 0x1000, 16, VRING_DESC_F_INDIRECT,
+		       0);
+	CU_ASSERT_EQUAL(guest_offer(&guest, 0, 0), 24);
+	CU_ASSERT_FALSE(log.request.interrupt);
+	CU_ASSERT_EQUAL(log.request.indirect_at, 1);
 	guest_init_device(&guest, GUEST_FEATURES);
 	CU_ASSERT_EQUAL(log.resets, 1);
 	guest_create(&guest, 1, BGRX, 4, 4);
 	CU_ASSERT_EQUAL(log.starts, 2);
+	/* whoever comes later hears of the set-up too */
+	vgpu_device_set_observer(guest.device, &observer, &log);
+	guest_create(&guest, 2, BGRX, 4, 4);
+	CU_ASSERT_EQUAL(log.starts, 3);
 	guest_stop(&guest);
 }
 
@@ -439,7 +539,10 @@ static void cursor_is_sampled_at_update(void)
 	CU_ASSERT_EQUAL(guest_send(&guest, 1, &request, sizeof(request), 24), 24);
 	CU_ASSERT_EQUAL(guest_response(&guest)->type, OK);
 	CU_ASSERT_TRUE(cursor->visible);
+	CU_ASSERT_EQUAL(cursor->hot_x, 3);
 	CU_ASSERT_EQUAL(cursor->hot_y, 4);
+	CU_ASSERT_EQUAL(cursor->x, 10);
+	CU_ASSERT_EQUAL(cursor->y, 20);
 	CU_ASSERT_EQUAL(cursor->pixels[65], 0xab000101);
 	/* the picture stays, whatever becomes of the resource (VG-CUR-015, VG-RES-018) */
 	CU_ASSERT_EQUAL(guest_unref(&guest, 1), OK);
@@ -457,6 +560,98 @@ static void cursor_is_sampled_at_update(void)
 	guest_stop(&guest);
 }
 
+/* VG-CUR-010, VG-CUR-011: converted; opaque where the format has no alpha */
+static void cursor_of_any_format(void)
+{
+	static const struct {
+		uint32_t format, color;
+	} cases[] = {{1, 0x44332211},  {2, 0xff332211},	 {3, 0x11223344},   {4, 0xff223344},
+		     {67, 0x44112233}, {68, 0xff443322}, {121, 0x11443322}, {134, 0xff112233}};
+	static const uint8_t bytes[] = {0x11, 0x22, 0x33, 0x44};
+	struct guest guest;
+
+	guest_start(&guest);
+	memcpy(guest.ram + GUEST_PIXELS, bytes, sizeof(bytes));
+	for (uint32_t i = 0; i < 8; i++) {
+		struct virtio_gpu_update_cursor request = {.hdr.type = VIRTIO_GPU_CMD_UPDATE_CURSOR,
+							   .resource_id = i + 1};
+
+		guest_show(&guest, i + 1, cases[i].format, 64, 64);
+		guest_transfer(&guest, i + 1, RECT(0, 0, 64, 64), 0);
+		CU_ASSERT_EQUAL(guest_send(&guest, 1, &request, sizeof(request), 24), 24);
+		CU_ASSERT_EQUAL(vgpu_device_cursor(guest.device, 0)->pixels[0], cases[i].color);
+	}
+	guest_stop(&guest);
+}
+
+struct shown {
+	unsigned int scanouts, flushes, cursors;
+	struct vgpu_scanout scanout;
+	struct vgpu_rect damage;
+	bool visible, moved_only;
+};
+
+static void see_scanout(void *opaque, uint32_t scanout_id, const struct vgpu_scanout *scanout)
+{
+	struct shown *shown = opaque;
+
+	CU_ASSERT_EQUAL(scanout_id, 0);
+	shown->scanouts++;
+	shown->scanout = *scanout;
+}
+
+static void see_flush(void *opaque, uint32_t scanout_id, const struct vgpu_rect *rect)
+{
+	struct shown *shown = opaque;
+
+	CU_ASSERT_EQUAL(scanout_id, 0);
+	shown->flushes++;
+	shown->damage = *rect;
+}
+
+static void see_cursor(void *opaque, uint32_t scanout_id, const struct vgpu_cursor *cursor,
+		       bool moved_only)
+{
+	struct shown *shown = opaque;
+
+	CU_ASSERT_EQUAL(scanout_id, 0);
+	shown->cursors++;
+	shown->visible = cursor->visible;
+	shown->moved_only = moved_only;
+}
+
+static void display_sees_everything(void)
+{
+	static const struct vgpu_display_ops ops = {
+		.set_scanout = see_scanout, .flush = see_flush, .cursor = see_cursor};
+	struct virtio_gpu_update_cursor request = {.hdr.type = VIRTIO_GPU_CMD_UPDATE_CURSOR,
+						   .resource_id = 1};
+	struct shown shown = {0};
+	struct guest guest;
+
+	guest_start(&guest);
+	vgpu_device_set_display(guest.device, &ops, &shown);
+	guest_show(&guest, 1, BGRX, 64, 64);
+	guest_set_scanout(&guest, 0, 1, RECT(8, 4, 32, 32));
+	CU_ASSERT_EQUAL(shown.scanouts, 2);
+	CU_ASSERT_EQUAL(shown.scanout.rect.y, 4);
+	guest_flush(&guest, 1, RECT(0, 0, 10, 10));
+	guest_flush(&guest, 1, RECT(0, 0, 8, 64));
+	CU_ASSERT_EQUAL(shown.flushes, 1);
+	CU_ASSERT(shown.damage.x == 0 && shown.damage.y == 0 && shown.damage.width == 2 &&
+		  shown.damage.height == 6);
+	guest_send(&guest, 1, &request, sizeof(request), 24);
+	CU_ASSERT(shown.cursors == 1 && shown.visible && !shown.moved_only);
+	request.hdr.type = VIRTIO_GPU_CMD_MOVE_CURSOR;
+	guest_send(&guest, 1, &request, sizeof(request), 24);
+	CU_ASSERT(shown.cursors == 2 && shown.visible && shown.moved_only);
+	/* VG-STA-004, VG-CUR-022 */
+	vgpu_device_reset(guest.device);
+	CU_ASSERT(shown.scanouts == 3 && shown.scanout.resource_id == 0);
+	CU_ASSERT(shown.cursors == 3 && !shown.visible && !shown.moved_only);
+	guest_stop(&guest);
+}
+
 static void cursor_refuses(void)
 {
 	struct virtio_gpu_update_cursor request = {.hdr.type = VIRTIO_GPU_CMD_UPDATE_CURSOR,
@@ -467,6 +662,10 @@ static void cursor_refuses(void)
 	guest_send(&guest, 1, &request, sizeof(request), 24);
 	CU_ASSERT_EQUAL(guest_response(&guest)->type, BAD_ID);
 	guest_create(&guest, 1, BGRX, 64, 63);
+	guest_send(&guest, 1, &request, sizeof(request), 24);
+	CU_ASSERT_EQUAL(guest_response(&guest)->type, BAD_PARAMETER);
+	request.resource_id = 2;
+	guest_create(&guest, 2, BGRX, 63, 64);
 	guest_send(&guest, 1, &request, sizeof(request), 24);
 	CU_ASSERT_EQUAL(guest_response(&guest)->type, BAD_PARAMETER);
 	request.pos.scanout_id = 2;
@@ -500,9 +699,14 @@ static void headers_and_fences(void)
 	request.flags = 0; /* VG-HDR-007 */
 	CU_ASSERT_EQUAL(guest_command(&guest, &request, sizeof(request)), UNSPEC);
 	CU_ASSERT_EQUAL(response->flags + response->fence_id + response->ctx_id, 0);
-	/* a header cut short is answered too (VG-FRM-004) */
-	for (uint32_t len = 0; len < sizeof(request); len++)
+	/* a header cut short is answered too (VG-FRM-004), and not with the last one's fence */
+	request.flags = VIRTIO_GPU_FLAG_FENCE;
+	CU_ASSERT_EQUAL(guest_command(&guest, &request, sizeof(request)), UNSPEC);
+	for (uint32_t len = 0; len < sizeof(request); len++) {
 		CU_ASSERT_EQUAL(guest_command(&guest, &request, len), BAD_PARAMETER);
+		CU_ASSERT_EQUAL(response->flags + response->fence_id, 0);
+	}
+	request.flags = 0;
 	request.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_2D; /* VG-FRM-005 */
 	CU_ASSERT_EQUAL(guest_command(&guest, &request, sizeof(request)), BAD_PARAMETER);
 	CU_ASSERT_EQUAL(vgpu_device_violations(guest.device)[VGPU_VIOLATION_SHORT_REQUEST], 25);
@@ -515,6 +719,10 @@ static void reset_leaves_nothing(void)
 
 	guest_start(&guest);
 	guest_show(&guest, 51, BGRX, 64, 48);
+	vgpu_device_set_output(guest.device, 1, &(struct vgpu_output){0}, true);
+	guest_write(&guest, 0x070, 0);
+	CU_ASSERT_EQUAL(vgpu_device_accepted_features(guest.device), 0); /* VG-STA-005 */
+	CU_ASSERT_EQUAL(guest_read(&guest, 0x100), 0);			 /* VG-CFG-004 */
 	guest_init_device(&guest, GUEST_FEATURES);
 	CU_ASSERT_EQUAL(vgpu_device_scanout(guest.device, 0)->resource_id, 0);
 	CU_ASSERT_EQUAL(guest_flush(&guest, 51, ALL), BAD_ID);
@@ -578,6 +786,15 @@ static void display_may_take_its_time(void)
 	CU_ASSERT_EQUAL(asked, 2);
 	vgpu_device_refreshed(guest.device);
 	CU_ASSERT_EQUAL(guest.used[0]->idx, 2);
+	/* an EDID is asked for likewise, and a queue that begins anew does not wait */
+	struct virtio_gpu_cmd_get_edid edid = {.hdr.type = VIRTIO_GPU_CMD_GET_EDID};
+	CU_ASSERT_EQUAL(guest_send(&guest, 0, &edid, sizeof(edid), 2048), -1);
+	CU_ASSERT_EQUAL(asked, 3);
+	guest_write(&guest, 0x030, 0);
+	guest_write(&guest, 0x044, 0);
+	guest_write(&guest, 0x044, 1);
+	guest.avail[0]->idx = 0;
+	CU_ASSERT_EQUAL(guest_create(&guest, 1, BGRX, 4, 4), OK);
 	/* a reset while it waits */
 	CU_ASSERT_EQUAL(guest_send(&guest, 0, &request, sizeof(request), 408), -1);
 	guest_init_device(&guest, GUEST_FEATURES);
@@ -603,6 +820,16 @@ static void sloppy_drivers_are_served_and_counted(void)
 	CU_ASSERT_EQUAL(violations[VGPU_VIOLATION_NO_VERSION_1], 1);
 	CU_ASSERT_EQUAL(violations[VGPU_VIOLATION_LONG_REQUEST], 2);
 	CU_ASSERT_EQUAL(violations[VGPU_VIOLATION_NO_INTERRUPT_ACK], 1);
+	/* an answer that does not fit counts; none for the cursor is usual (VG-CUR-003) */
+	struct virtio_gpu_update_cursor move = {.hdr.type = VIRTIO_GPU_CMD_MOVE_CURSOR};
+	CU_ASSERT_EQUAL(guest_send(&guest, 1, &move, sizeof(move), 0), 0);
+	CU_ASSERT_EQUAL(violations[VGPU_VIOLATION_SHORT_RESPONSE], 0);
+	CU_ASSERT_EQUAL(guest_send(&guest, 1, &move, sizeof(move), 23), 23);
+	CU_ASSERT_EQUAL(guest_send(&guest, 0, &hdr, sizeof(hdr), 0), 0);
+	CU_ASSERT_EQUAL(violations[VGPU_VIOLATION_SHORT_RESPONSE], 2);
+	CU_ASSERT_EQUAL(violations[VGPU_VIOLATION_FAILED_COMMAND], 0);
+	CU_ASSERT_EQUAL(guest_unref(&guest, 1), BAD_ID);
+	CU_ASSERT_EQUAL(violations[VGPU_VIOLATION_FAILED_COMMAND], 1);
 	for (int i = 0; i < VGPU_NUM_VIOLATIONS; i++)
 		CU_ASSERT_PTR_NOT_NULL(vgpu_violation_text((enum vgpu_violation)i));
 	guest_stop(&guest);
@@ -623,6 +850,8 @@ static const struct unit_test tests[] = {
 	{"VG-RES-001 resources are created and destroyed", create_and_unref},
 	{"VG-RES-010 sizes that overflow are refused", sizes_that_overflow},
 	{"VG-RES-011 resources stay within the memory limit", memory_limit},
+	{"VG-RES-011 backing entries are charged", backing_entries_are_charged},
+	{"VG-BAK-008 a list of too many entries", list_of_too_many_entries},
 	{"VG-RES-021 thousands of resources", thousands_of_resources},
 	{"VG-BAK-012 backing is checked whole", backing_is_checked},
 	{"VG-BAK-002 scattered backing gives the same picture", scattered_backing},
@@ -633,6 +862,8 @@ static const struct unit_test tests[] = {
 	{"VG-SCN-001 scanouts", scanouts},
 	{"VG-FLS-004 the observer hears everything", observer_hears_everything},
 	{"VG-CUR-015 the cursor is sampled at the update", cursor_is_sampled_at_update},
+	{"VG-CUR-010 a cursor of any format", cursor_of_any_format},
+	{"VG-FLS-001 a display sees everything", display_sees_everything},
 	{"VG-CUR-008 the cursor queue refuses", cursor_refuses},
 	{"VG-HDR-005 headers and fences", headers_and_fences},
 	{"VG-STA-003 a reset leaves nothing", reset_leaves_nothing},
