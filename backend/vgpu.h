@@ -69,6 +69,14 @@ struct vgpu_memory {
 	void *opaque;
 };
 
+/*
+ * Copy len bytes, from one region into the next. They return the bytes copied,
+ * fewer than len where the guest has no memory.
+ */
+size_t vgpu_memory_read(const struct vgpu_memory *memory, uint64_t gpa, void *data, size_t len);
+size_t vgpu_memory_write(const struct vgpu_memory *memory, uint64_t gpa, const void *data,
+			 size_t len);
+
 /* A list of regions, the usual implementation of the seam above. */
 struct vgpu_mem_map *vgpu_mem_map_new(void);
 void vgpu_mem_map_free(struct vgpu_mem_map *map);

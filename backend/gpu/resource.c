@@ -191,17 +191,8 @@ static void note_read(struct vgpu_reads *reads, uint64_t gpa, uint32_t len, cons
 static int copy_entry(const struct vgpu_memory *memory, uint64_t gpa, uint8_t *to, uint32_t len,
 		      struct vgpu_reads *reads)
 {
-	uint32_t done = 0;
-
-	while (done < len) {
-		uint64_t piece = len - done;
-		const void *host = memory->translate(memory->opaque, gpa + done, &piece);
-
-		if (host == NULL)
-			return -EFAULT;
-		memcpy(to + done, host, piece);
-		done += (uint32_t)piece;
-	}
+	if (vgpu_memory_read(memory, gpa, to, len) != len)
+		return -EFAULT;
 	note_read(reads, gpa, len, to);
 	return 0;
 }

@@ -149,3 +149,36 @@ struct vgpu_memory vgpu_mem_map_memory(struct vgpu_mem_map *map)
 {
 	return (struct vgpu_memory){.translate = translate, .opaque = map};
 }
+
+static size_t copy(const struct vgpu_memory *memory, uint64_t gpa, uint8_t *data, size_t len,
+		   bool to_guest)
+{
+	size_t done = 0;
+	uint64_t at;
+
+	while (done < len && !__builtin_add_overflow(gpa, done, &at)) {
+		uint64_t piece = len - done;
+		void *host = memory->translate(memory->opaque, at, &piece);
+
+		if (host == NULL)
+			break;
+		if (to_guest)
+			memcpy(host, data + done, piece);
+		else
+			memcpy(data + done, host, piece);
+		done += piece;
+	}
+	return done;
+}
+
+size_t vgpu_memory_read(const struct vgpu_memory *memory, uint64_t gpa, void *data, size_t len)
+{
+	return copy(memory, gpa, data, len, false);
+}
+
+size_t vgpu_memory_write(const struct vgpu_memory *memory, uint64_t gpa, const void *data,
+			 size_t len)
+{
+	/* Only read from, whatever the helper's prototype says. */
+	return copy(memory, gpa, (uint8_t *)(uintptr_t)data, len, true);
+}

@@ -120,44 +120,6 @@ static int append(struct vgpu_chain *chain, const struct vring_desc *desc)
 	return 0;
 }
 
-static size_t copy_from_guest(const struct vgpu_memory *memory, uint64_t gpa, void *data,
-			      size_t len)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		uint64_t piece = len - done;
-		uint64_t at;
-		if (__builtin_add_overflow(gpa, done, &at))
-			break;
-		const void *host = memory->translate(memory->opaque, at, &piece);
-		if (host == NULL)
-			break;
-		memcpy((uint8_t *)data + done, host, piece);
-		done += piece;
-	}
-	return done;
-}
-
-static size_t copy_to_guest(const struct vgpu_memory *memory, uint64_t gpa, const void *data,
-			    size_t len)
-{
-	size_t done = 0;
-
-	while (done < len) {
-		uint64_t piece = len - done;
-		uint64_t at;
-		if (__builtin_add_overflow(gpa, done, &at))
-			break;
-		void *host = memory->translate(memory->opaque, at, &piece);
-		if (host == NULL)
-			break;
-		memcpy(host, (const uint8_t *)data + done, piece);
-		done += piece;
-	}
-	return done;
-}
-
 /* The table may cross a seam of two regions, so it is copied (VG-IND-011). */
 static int load_table(struct vgpu_chain *chain, const struct vgpu_memory *memory,
 		      const struct vring_desc *desc, enum vgpu_violation *violation)
@@ -174,7 +136,7 @@ static int load_table(struct vgpu_chain *chain, const struct vgpu_memory *memory
 		chain->table = table;
 		chain->table_capacity = desc->len;
 	}
-	if (copy_from_guest(memory, desc->addr, chain->table, desc->len) != desc->len) {
+	if (vgpu_memory_read(memory, desc->addr, chain->table, desc->len) != desc->len) {
 		*violation = VGPU_VIOLATION_BAD_ADDRESS;
 		return -EPROTO;
 	}
@@ -321,7 +283,7 @@ size_t vgpu_chain_read(const struct vgpu_chain *chain, const struct vgpu_memory 
 		uint64_t gpa;
 		size_t got = 0;
 		if (!__builtin_add_overflow(chain->gpas[i], offset, &gpa))
-			got = copy_from_guest(memory, gpa, (uint8_t *)data + done, want);
+			got = vgpu_memory_read(memory, gpa, (uint8_t *)data + done, want);
 		done += got;
 		if (got < want) {
 			*fault = true;
@@ -343,8 +305,8 @@ size_t vgpu_chain_write(const struct vgpu_chain *chain, const struct vgpu_memory
 		if (!chain->descs[i].device_writable)
 			continue;
 		size_t want = have < len - done ? have : len - done;
-		size_t got =
-			copy_to_guest(memory, chain->gpas[i], (const uint8_t *)data + done, want);
+		size_t got = vgpu_memory_write(memory, chain->gpas[i], (const uint8_t *)data + done,
+					       want);
 		done += got;
 		if (got < want) {
 			*fault = true;
