@@ -458,13 +458,12 @@ static int init_bridge(struct vgpu_hvisor *hvisor, struct vgpu_error *err)
 	if (page == MAP_FAILED)
 		return vgpu_error_set(err, errno, "the page shared with hvisor: %s",
 				      strerror(errno));
-	unsigned int cpus = hvisor->layout->cpus;
+	size_t cpus = hvisor->layout->cpus, devices = hvisor->layout->devices;
 	uint8_t *values = (uint8_t *)page + offsetof(struct hvisor_bridge, cfg_flags) + 8 * cpus;
 
 	hvisor->bridge = page;
 	hvisor->cfg_values = (_Atomic uint64_t *)(void *)values;
-	hvisor->need_wakeup =
-		(_Atomic uint8_t *)(values + 8 * cpus + 8 * hvisor->layout->devices + 1);
+	hvisor->need_wakeup = (_Atomic uint8_t *)(values + 8 * cpus + 8 * devices + 1);
 	set_need_wakeup(hvisor, 0);
 	return 0;
 }
@@ -611,7 +610,7 @@ int vgpu_hvisor_zones(struct vgpu_hvisor_zone *zones, unsigned int max, struct v
 	size_t stride = ioctl(fd, HVISOR_CONFIG_CHECK, &version) == 0
 				? sizeof(struct hvisor_zone_info)
 				: offsetof(struct hvisor_zone_info, is_err);
-	uint8_t *infos = calloc(max, sizeof(struct hvisor_zone_info));
+	struct hvisor_zone_info *infos = calloc(max, sizeof(*infos));
 	struct hvisor_zone_list list = {.count = max, .zones = infos};
 	int num = infos != NULL ? ioctl(fd, HVISOR_ZONE_LIST, &list) : -1;
 	int code = infos != NULL ? errno : ENOMEM;
@@ -620,7 +619,7 @@ int vgpu_hvisor_zones(struct vgpu_hvisor_zone *zones, unsigned int max, struct v
 	for (int i = 0; i < num && i < (int)max; i++) {
 		struct hvisor_zone_info info = {0};
 
-		memcpy(&info, infos + (size_t)i * stride, stride);
+		memcpy(&info, (const uint8_t *)infos + (size_t)i * stride, stride);
 		zones[i] = (struct vgpu_hvisor_zone){
 			.id = info.id, .cpus = info.cpus, .failed = info.is_err != 0};
 		memcpy(zones[i].name, info.name, sizeof(info.name));

@@ -942,7 +942,7 @@ static void busy_path_is_not_waited_for(void)
 	CU_ASSERT_EQUAL(listen(fd, 0), 0);
 	for (int i = 0; i < 8; i++) {
 		callers[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		connect(callers[i], (struct sockaddr *)&address, sizeof(address));
+		(void)connect(callers[i], (struct sockaddr *)&address, sizeof(address));
 	}
 	front_start(&front, false);
 	CU_ASSERT_EQUAL(vgpu_vhost_user_listen(front.server, address.sun_path, &err), -EADDRINUSE);
