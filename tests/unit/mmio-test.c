@@ -115,6 +115,79 @@ static void odd_accesses_do_no_harm(void)
 	guest_stop(&guest);
 }
 
+/* VG-MMI-016, VG-MMI-017, VG-MMI-028: one line for both kinds of interrupt */
+static void interrupt_line(void)
+{
+	struct vgpu_output output = {.rect = {.width = 800, .height = 600}, .enabled = true};
+	struct guest guest;
+
+	guest_start(&guest);
+	guest_create(&guest, 1, 1, 4, 4);
+	CU_ASSERT_EQUAL(guest.interrupts, 1);
+	vgpu_device_set_output(guest.device, 0, &output, true);
+	CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_INTERRUPT_STATUS), 3);
+	guest_write(&guest, VIRTIO_MMIO_INTERRUPT_ACK, 2);
+	CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_INTERRUPT_STATUS), 1);
+	/* it never went low */
+	CU_ASSERT_EQUAL(guest.interrupts, 1);
+	/* a reset takes it down, and before DRIVER_OK nothing raises it (VG-MMI-018, VG-RSZ-009) */
+	guest_write(&guest, VIRTIO_MMIO_STATUS, 0);
+	CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
+	output.rect.width = 640;
+	vgpu_device_set_output(guest.device, 0, &output, true);
+	CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
+	CU_ASSERT_EQUAL(guest_read(&guest, 0x100), VIRTIO_GPU_EVENT_DISPLAY);
+	CU_ASSERT_EQUAL(guest.interrupts, 1);
+	guest_stop(&guest);
+}
+
+/* VG-MMI-020 and VG-MMI-027 */
+static void addresses_have_two_halves(void)
+{
+	static const uint32_t high[] = {VIRTIO_MMIO_QUEUE_DESC_HIGH, VIRTIO_MMIO_QUEUE_AVAIL_HIGH,
+					VIRTIO_MMIO_QUEUE_USED_HIGH};
+	struct guest guest;
+
+	guest_start(&guest);
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_SEL, 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		/* not while the queue is ready: what is written then is not kept */
+		guest_write(&guest, high[i], 1);
+		guest_write(&guest, VIRTIO_MMIO_QUEUE_READY, 0);
+		guest_write(&guest, VIRTIO_MMIO_QUEUE_READY, 1);
+		CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_QUEUE_READY), 1);
+		guest_write(&guest, VIRTIO_MMIO_QUEUE_READY, 0);
+		guest_write(&guest, high[i], 1);
+		guest_write(&guest, VIRTIO_MMIO_QUEUE_READY, 1);
+		CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_QUEUE_READY), 0);
+		guest_write(&guest, high[i], 0);
+		guest_write(&guest, VIRTIO_MMIO_QUEUE_READY, 1);
+	}
+	/* memory above 4 GiB */
+	CU_ASSERT_EQUAL(vgpu_mem_map_add(guest.map, 1ull << 32, GUEST_PIXELS, guest.ram), 0);
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_READY, 0);
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_DESC_HIGH, 1);
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_DESC_LOW, 0x1000);
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_READY, 1);
+	CU_ASSERT_EQUAL(guest_create(&guest, 1, 1, 4, 4), VIRTIO_GPU_RESP_OK_NODATA);
+	guest_stop(&guest);
+}
+
+static void features_are_forgotten_by_a_reset(void)
+{
+	struct guest guest;
+
+	guest_start(&guest);
+	guest_write(&guest, VIRTIO_MMIO_STATUS, 0);
+	/* a driver that accepts nothing, and says so by not saying anything */
+	guest_write(&guest, VIRTIO_MMIO_STATUS, 11);
+	CU_ASSERT_EQUAL(vgpu_device_accepted_features(guest.device), 0);
+	/* NEEDS_RESET is not the driver's to set */
+	guest_write(&guest, VIRTIO_MMIO_STATUS, 11 | 0x40);
+	CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_STATUS), 11);
+	guest_stop(&guest);
+}
+
 static void count_register(void *opaque, uint64_t time_ns, bool write, uint32_t offset,
 			   unsigned int size, uint64_t value)
 {
@@ -143,6 +216,9 @@ static const struct unit_test tests[] = {
 	{"VG-MMI-008 queues", queues},
 	{"VG-STA-006 nothing runs before DRIVER_OK", nothing_runs_before_driver_ok},
 	{"VG-MMI-025 odd accesses do no harm", odd_accesses_do_no_harm},
+	{"VG-MMI-028 the interrupt line", interrupt_line},
+	{"VG-MMI-020 addresses have two halves", addresses_have_two_halves},
+	{"VG-STA-005 features are forgotten by a reset", features_are_forgotten_by_a_reset},
 	{"an observer sees register accesses", observer_sees_accesses},
 	{NULL, NULL},
 };
