@@ -439,9 +439,10 @@ static int get_config(struct vgpu_vhost_user *server)
 {
 	struct vhost_user_config *config = &server->in.payload.config;
 
+	/* The front end waits for a reply; one without a payload is the error. */
 	if (config->size > sizeof(config->bytes) ||
 	    config->offset > sizeof(config->bytes) - config->size)
-		return -EINVAL;
+		return reply(server, config, 0);
 	vgpu_device_read_config(server->device, config->offset, config->bytes, config->size);
 	return reply(server, config,
 		     (uint32_t)offsetof(struct vhost_user_config, bytes) + config->size);
