@@ -158,7 +158,9 @@ static int hear(struct front *front, uint32_t request, void *payload, size_t roo
 	CU_ASSERT_EQUAL(header.request, request);
 	CU_ASSERT_EQUAL(header.flags, VHOST_USER_VERSION | VHOST_USER_REPLY);
 	CU_ASSERT_FATAL(header.size <= room);
-	CU_ASSERT_EQUAL(recv(front->fd, payload, header.size, MSG_DONTWAIT), (ssize_t)header.size);
+	if (header.size != 0)
+		CU_ASSERT_EQUAL(recv(front->fd, payload, header.size, MSG_DONTWAIT),
+				(ssize_t)header.size);
 	return (int)header.size;
 }
 
@@ -385,6 +387,7 @@ static void gpu_handshake(struct front *front)
 	CU_ASSERT_TRUE(gpu_hear(front, message));
 	CU_ASSERT_EQUAL(message->request, 2);
 	CU_ASSERT_EQUAL(message->size, 8);
+	CU_ASSERT_EQUAL(message->words[0] | message->words[1], 0);
 	free(message);
 }
 
@@ -442,14 +445,107 @@ static void picture_comes_in_bands(void)
 	CU_ASSERT_EQUAL(next_row, 600);
 	CU_ASSERT_TRUE(right);
 	/* later ones are merged into one rectangle while none can be sent */
-	flush(&front, (struct virtio_gpu_rect){10, 20, 4, 4});
+	struct virtio_gpu_resource_flush two[2] = {
+		{.hdr.type = VIRTIO_GPU_CMD_RESOURCE_FLUSH, .r = {10, 20, 4, 4}, .resource_id = 1},
+		{.hdr.type = VIRTIO_GPU_CMD_RESOURCE_FLUSH, .r = {2, 30, 5, 6}, .resource_id = 1}};
+	struct vring_desc *desc = (void *)(front.ram + RING(0));
+	struct vring_avail *avail = (void *)(front.ram + RING(0) + 0x1000);
+	memcpy(front.ram + REQUEST, two, sizeof(two));
+	for (unsigned int i = 0; i < 2; i++) {
+		desc[i] = (struct vring_desc){RAM + REQUEST + i * sizeof(two[0]), sizeof(two[0]), 0,
+					      0};
+		avail->ring[(avail->idx + i) % QUEUE_SIZE] = (uint16_t)i;
+	}
+	avail->idx += 2;
+	kick(&front, 0);
 	CU_ASSERT_TRUE(gpu_hear(&front, message));
-	CU_ASSERT_EQUAL(message->words[1], 10);
+	CU_ASSERT_EQUAL(message->words[1], 2);
 	CU_ASSERT_EQUAL(message->words[2], 20);
-	CU_ASSERT_EQUAL(message->words[4], 4);
+	CU_ASSERT_EQUAL(message->words[3], 12);
+	CU_ASSERT_EQUAL(message->words[4], 16);
 	CU_ASSERT_FALSE(gpu_hear(&front, message));
 	front_stop(&front);
 	free(message);
+}
+
+static void cursor_command(struct front *front, uint32_t type, uint32_t resource, uint32_t x)
+{
+	struct virtio_gpu_update_cursor request = {.hdr.type = type,
+						   .pos = {.x = x, .y = 7},
+						   .resource_id = resource,
+						   .hot_x = 3,
+						   .hot_y = 4};
+	struct vring_desc *desc = (void *)(front->ram + RING(1));
+	struct vring_avail *avail = (void *)(front->ram + RING(1) + 0x1000);
+
+	memcpy(front->ram + REQUEST, &request, sizeof(request));
+	desc[0] = (struct vring_desc){RAM + REQUEST, sizeof(request), 0, 0};
+	avail->ring[avail->idx % QUEUE_SIZE] = 0;
+	avail->idx++;
+	kick(front, 1);
+}
+
+static void expect_cursor(struct front *front, struct gpu_message *message, uint32_t request,
+			  uint32_t size, uint32_t x)
+{
+	CU_ASSERT_TRUE(gpu_hear(front, message));
+	CU_ASSERT_EQUAL(message->request, request);
+	CU_ASSERT_EQUAL(message->size, size);
+	CU_ASSERT(message->words[0] == 0 && message->words[1] == x && message->words[2] == 7);
+}
+
+static void cursor_is_shown_moved_and_hidden(void)
+{
+	struct gpu_message *message = malloc(sizeof(*message));
+	struct front front;
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	gpu_handshake(&front);
+	show(&front, 64, 64);
+	CU_ASSERT_TRUE(gpu_hear(&front, message));
+	cursor_command(&front, VIRTIO_GPU_CMD_UPDATE_CURSOR, 1, 10);
+	expect_cursor(&front, message, 6, 16404, 10);
+	CU_ASSERT(message->words[3] == 3 && message->words[4] == 4);
+	CU_ASSERT_EQUAL(message->words[5 + 65], 0xff000000 | 65);
+	cursor_command(&front, VIRTIO_GPU_CMD_MOVE_CURSOR, 0, 11);
+	expect_cursor(&front, message, 4, 12, 11);
+	CU_ASSERT_FALSE(gpu_hear(&front, message));
+	/* a new display hears of the cursor without being asked */
+	uint32_t base = stop_rings(&front);
+	memset(front.ram + RING(1), 0, 0x4000);
+	start_rings(&front, base);
+	gpu_handshake(&front);
+	CU_ASSERT_TRUE(gpu_hear(&front, message));
+	CU_ASSERT_EQUAL(message->request, 7);
+	expect_cursor(&front, message, 6, 16404, 11);
+	CU_ASSERT_TRUE(gpu_hear(&front, message));
+	CU_ASSERT_EQUAL(message->request, 8);
+	cursor_command(&front, VIRTIO_GPU_CMD_UPDATE_CURSOR, 0, 12);
+	expect_cursor(&front, message, 5, 12, 12);
+	CU_ASSERT_FALSE(gpu_hear(&front, message));
+	front_stop(&front);
+	free(message);
+}
+
+/* What was half sent or half received on the old one has nothing to do with the new one. */
+static void new_display_socket_begins_anew(void)
+{
+	struct front front;
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	gpu_handshake(&front);
+	show(&front, 1024, 768);
+	flush(&front, (struct virtio_gpu_rect){0, 0, 1024, 768});
+	pump(&front);
+	CU_ASSERT_EQUAL(send(front.gpu, "half", 4, MSG_NOSIGNAL), 4);
+	pump(&front);
+	open_gpu_socket(&front);
+	gpu_handshake(&front);
+	front_stop(&front);
 }
 
 static void guest_is_served_while_nobody_looks(void)
@@ -494,6 +590,22 @@ static void front_end_says_how_large(void)
 	CU_ASSERT_EQUAL(answer(&front), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
 	const struct virtio_gpu_resp_display_info *told = (void *)(front.ram + RESPONSE);
 	CU_ASSERT_EQUAL(told->pmodes[0].r.width, 800);
+	CU_ASSERT_EQUAL(told->pmodes[0].enabled, 1);
+	/* a display that is off, and one that the device has no scanout for */
+	info.pmodes[0].enabled = 0;
+	info.pmodes[1].enabled = 1;
+	offer(&front, &request, sizeof(request));
+	CU_ASSERT_TRUE(gpu_hear(&front, message));
+	gpu_reply(&front, 3, &info, sizeof(info));
+	pump(&front);
+	CU_ASSERT_EQUAL(answer(&front), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	CU_ASSERT_EQUAL(told->pmodes[0].enabled, 0);
+	CU_ASSERT_EQUAL(told->pmodes[1].enabled, 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(front.log, "more displays"));
+	/* the front end tells the guest of changes itself */
+	uint32_t events = 1;
+	vgpu_device_read_config(front.device, 0, &events, sizeof(events));
+	CU_ASSERT_EQUAL(events, 0);
 	/* a front end that closes the display while it is asked does not hang the guest */
 	offer(&front, &request, sizeof(request));
 	pump(&front);
@@ -563,7 +675,41 @@ static void silent_front_end_is_not_waited_for_long(void)
 		vgpu_vhost_user_run(front.server, -1, -1);
 	CU_ASSERT_TRUE(vgpu_now_ns() - begin < 3000000000ull);
 	CU_ASSERT_PTR_NOT_NULL(strstr(front.log, "does not answer"));
+	/* it is not asked again, but the next one on the socket is */
+	CU_ASSERT_EQUAL(command(&front, &request, sizeof(request)),
+			VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	open_gpu_socket(&front);
+	gpu_handshake(&front);
+	offer(&front, &request, sizeof(request));
+	pump(&front);
+	CU_ASSERT_EQUAL(answer(&front), 0);
+	/* which answers the one question, and not the other */
+	begin = vgpu_now_ns();
+	while (answer(&front) == 0 && vgpu_now_ns() - begin < 5000000000ull)
+		vgpu_vhost_user_run(front.server, -1, -1);
+	CU_ASSERT_TRUE(vgpu_now_ns() - begin < 3000000000ull);
 	front_stop(&front);
+}
+
+/* A picture is shown even by a front end that does not say what it can do. */
+static void silent_display_is_shown_to(void)
+{
+	struct gpu_message *message = malloc(sizeof(*message));
+	struct front front;
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	show(&front, 64, 48);
+	CU_ASSERT_TRUE(gpu_hear(&front, message));
+	CU_ASSERT_EQUAL(message->request, 1);
+	CU_ASSERT_FALSE(gpu_hear(&front, message));
+	vgpu_vhost_user_run(front.server, 3000, -1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(front.log, "does not answer"));
+	CU_ASSERT_TRUE(gpu_hear(&front, message));
+	CU_ASSERT_EQUAL(message->request, 7);
+	front_stop(&front);
+	free(message);
 }
 
 static void stop_and_continue_keeps_everything(void)
@@ -578,7 +724,15 @@ static void stop_and_continue_keeps_everything(void)
 	show(&front, 64, 48);
 	uint32_t base = stop_rings(&front);
 	CU_ASSERT_EQUAL(base, 4);
+	/* a request that came while it was stopped, with a kick that nobody saw */
+	struct virtio_gpu_ctrl_hdr request = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+	uint64_t count;
+	offer(&front, &request, sizeof(request));
+	CU_ASSERT_EQUAL(read(front.kick[0], &count, sizeof(count)), sizeof(count));
 	start_rings(&front, base);
+	const struct vring_used *used = (void *)(front.ram + RING(0) + 0x2000);
+	CU_ASSERT_EQUAL(used->idx, 5); /* and none was done twice */
+	CU_ASSERT_EQUAL(answer(&front), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
 	gpu_handshake(&front);
 	/* the new display hears of the picture without being asked */
 	CU_ASSERT_TRUE(gpu_hear(&front, message));
@@ -590,6 +744,26 @@ static void stop_and_continue_keeps_everything(void)
 			VIRTIO_GPU_RESP_OK_NODATA);
 	front_stop(&front);
 	free(message);
+}
+
+/* Only from where the old driver was does it go on; from 0 never. */
+static void driver_that_begins_elsewhere_is_new(void)
+{
+	static const uint32_t bases[][2] = {{0, 5}, {65532, 0}};
+	struct front front;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		front_start(&front, false);
+		create(&front);
+		((struct vring_avail *)(front.ram + RING(0) + 0x1000))->idx = (uint16_t)bases[i][0];
+		start_rings(&front, bases[i][0]);
+		show(&front, 64, 48);
+		CU_ASSERT_EQUAL(stop_rings(&front), (uint16_t)(bases[i][0] + 4));
+		((struct vring_avail *)(front.ram + RING(0) + 0x1000))->idx = (uint16_t)bases[i][1];
+		start_rings(&front, bases[i][1]);
+		CU_ASSERT_EQUAL(vgpu_device_scanout(front.device, 0)->resource_id, 0);
+		front_stop(&front);
+	}
 }
 
 static void new_driver_finds_nothing(void)
@@ -784,12 +958,107 @@ static void bad_messages_are_refused(void)
 		CU_ASSERT_EQUAL(hear(&front, bad[i].request, &ack, sizeof(ack)), 8);
 		CU_ASSERT_NOT_EQUAL(ack, 0);
 	}
+	/* a table without its file, a file without its table */
+	struct vhost_user_mem_table table = {
+		.num = 1, .regions = {{.gpa = RAM, .size = RAM_SIZE, .user_addr = USER}}};
+	uint64_t ack = 0;
+	say_with_fds(&front, VHOST_USER_SET_MEM_TABLE, VHOST_USER_NEED_REPLY, &table, 40, NULL, 0);
+	CU_ASSERT_EQUAL(hear(&front, VHOST_USER_SET_MEM_TABLE, &ack, sizeof(ack)), 8);
+	CU_ASSERT_NOT_EQUAL(ack, 0);
+	say_with_fds(&front, VHOST_USER_SET_MEM_TABLE, VHOST_USER_NEED_REPLY, &table, 39,
+		     &front.ram_fd, 1);
+	CU_ASSERT_EQUAL(hear(&front, VHOST_USER_SET_MEM_TABLE, &ack, sizeof(ack)), 8);
+	CU_ASSERT_NOT_EQUAL(ack, 0);
 	/* more descriptors than there is room for, where none belong */
 	int fds[12];
 	for (int i = 0; i < 12; i++)
 		fds[i] = front.ram_fd;
+	int before = dup(front.ram_fd);
+	close(before);
 	say_with_fds(&front, VHOST_USER_SET_OWNER, 0, NULL, 0, fds, 12);
 	CU_ASSERT_NOT_EQUAL(ask_u64(&front, VHOST_USER_GET_FEATURES), 0);
+	/* none of them was kept */
+	int after = dup(front.ram_fd);
+	close(after);
+	CU_ASSERT_EQUAL(before, after);
+	front_stop(&front);
+}
+
+static void acks_only_where_they_were_agreed(void)
+{
+	struct vhost_user_header header;
+	struct front front;
+
+	front_start(&front, false);
+	say_with_fds(&front, VHOST_USER_SET_OWNER, VHOST_USER_NEED_REPLY, NULL, 0, NULL, 0);
+	pump(&front);
+	CU_ASSERT_EQUAL(recv(front.fd, &header, sizeof(header), MSG_DONTWAIT), -1);
+	create(&front);
+	say(&front, VHOST_USER_SET_OWNER, NULL, 0);
+	pump(&front);
+	CU_ASSERT_EQUAL(recv(front.fd, &header, sizeof(header), MSG_DONTWAIT), -1);
+	front_stop(&front);
+}
+
+/* A front end that waits for a configuration gets an answer, if an empty one. */
+static void config_that_is_not_there(void)
+{
+	static const uint32_t bad[][2] = {{0, 257}, {256, 1}, {UINT32_MAX, 2}, {1, UINT32_MAX}};
+	struct front front;
+
+	front_start(&front, false);
+	create(&front);
+	for (unsigned int i = 0; i < 4; i++) {
+		struct vhost_user_config config = {.offset = bad[i][0], .size = bad[i][1]};
+
+		say(&front, VHOST_USER_GET_CONFIG, &config, 16);
+		CU_ASSERT_EQUAL(hear(&front, VHOST_USER_GET_CONFIG, &config, sizeof(config)), 0);
+	}
+	front_stop(&front);
+}
+
+/* QEMU before bit 30: no SET_VRING_ENABLE. And what happens to a driver that breaks its ring. */
+static void rings_without_enable_and_with_errors(void)
+{
+	static const struct virtio_gpu_ctrl_hdr request = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+	uint64_t features = 1ull << 32, count = UINT64_MAX - 1;
+	struct front front;
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	for (unsigned int q = 0; q < VGPU_NUM_QUEUES; q++)
+		say_state(&front, VHOST_USER_SET_VRING_ENABLE, q, 0);
+	say(&front, VHOST_USER_SET_FEATURES, &features, sizeof(features));
+	CU_ASSERT_EQUAL(command(&front, &request, sizeof(request)),
+			VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	/* a call descriptor that is full and blocks stops nobody */
+	int call = eventfd(0, EFD_CLOEXEC), error = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	CU_ASSERT_EQUAL(write(call, &count, sizeof(count)), sizeof(count));
+	say_fd(&front, VHOST_USER_SET_VRING_CALL, 0, call);
+	say_fd(&front, VHOST_USER_SET_VRING_ERR, 0, error);
+	CU_ASSERT_EQUAL(command(&front, &request, sizeof(request)),
+			VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	CU_ASSERT_EQUAL(read(error, &count, sizeof(count)), -1);
+	((struct vring_avail *)(front.ram + RING(0) + 0x1000))->idx += 1000;
+	kick(&front, 0);
+	CU_ASSERT_EQUAL(pump(&front), 0);
+	CU_ASSERT_EQUAL(read(error, &count, sizeof(count)), sizeof(count));
+	CU_ASSERT_PTR_NOT_NULL(strstr(front.log, "waits for a reset"));
+	close(call);
+	close(error);
+	front_stop(&front);
+}
+
+static void other_descriptor_ends_the_wait(void)
+{
+	struct front front;
+	uint64_t one = 1;
+
+	front_start(&front, false);
+	CU_ASSERT_EQUAL(vgpu_vhost_user_run(front.server, 0, front.call[0]), 0);
+	CU_ASSERT_EQUAL(write(front.call[0], &one, sizeof(one)), sizeof(one));
+	CU_ASSERT_EQUAL(vgpu_vhost_user_run(front.server, -1, front.call[0]), 1);
 	front_stop(&front);
 }
 
@@ -827,6 +1096,13 @@ static void nonsense_ends_the_connection(void)
 		CU_ASSERT_EQUAL(send(front.fd, bad[i], 12, 0), 12);
 		CU_ASSERT_EQUAL(pump(&front), -ECONNRESET);
 		CU_ASSERT_FALSE(vgpu_vhost_user_connected(front.server));
+		/* nothing of it is left: neither its display nor the guest's memory */
+		struct vgpu_memory memory = vgpu_mem_map_memory(front.map);
+		uint64_t len = 1;
+		char end[64];
+		CU_ASSERT_PTR_NULL(memory.translate(memory.opaque, RAM, &len));
+		while ((len = (uint64_t)recv(front.gpu, end, sizeof(end), MSG_DONTWAIT)) != 0)
+			CU_ASSERT_FATAL(len <= sizeof(end));
 		front_stop(&front);
 	}
 	/* nonsense on the display socket costs the display only */
@@ -958,12 +1234,16 @@ static void busy_path_is_not_waited_for(void)
 static const struct unit_test tests[] = {
 	{"speaks as QEMU expects", speaks_as_qemu_expects},
 	{"the picture comes in bands", picture_comes_in_bands},
+	{"VG-CUR-004 the cursor is shown, moved and hidden", cursor_is_shown_moved_and_hidden},
+	{"a new display socket begins anew", new_display_socket_begins_anew},
 	{"the guest is served while nobody looks", guest_is_served_while_nobody_looks},
 	{"the front end says how large its displays are", front_end_says_how_large},
 	{"a long queue goes on after the front end has answered",
 	 long_queue_goes_on_after_the_front_end_has_answered},
 	{"a silent front end is not waited for long", silent_front_end_is_not_waited_for_long},
+	{"a silent display is shown to", silent_display_is_shown_to},
 	{"stop and continue keeps everything", stop_and_continue_keeps_everything},
+	{"a driver that begins elsewhere is new", driver_that_begins_elsewhere_is_new},
 	{"a new driver finds nothing", new_driver_finds_nothing},
 	{"rests after a reset", rests_after_a_reset},
 	{"a kick that ends is let go", kick_that_ends_is_let_go},
@@ -973,6 +1253,10 @@ static const struct unit_test tests[] = {
 	{"a kick before another descriptor is not lost",
 	 kick_before_another_descriptor_is_not_lost},
 	{"bad messages are refused", bad_messages_are_refused},
+	{"acknowledgments only where they were agreed", acks_only_where_they_were_agreed},
+	{"a configuration that is not there", config_that_is_not_there},
+	{"rings without SET_VRING_ENABLE, and with errors", rings_without_enable_and_with_errors},
+	{"another descriptor ends the wait", other_descriptor_ends_the_wait},
 	{"rings outside memory are not used", rings_outside_memory_are_not_used},
 	{"nonsense ends the connection", nonsense_ends_the_connection},
 	{"messages may come in pieces", messages_in_pieces},
