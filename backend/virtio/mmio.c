@@ -47,8 +47,6 @@ static void on_used(void *opaque, unsigned int queue)
 	struct vgpu_mmio *mmio = opaque;
 
 	(void)queue;
-	if ((mmio->interrupt_status & VIRTIO_MMIO_INT_VRING) != 0)
-		vgpu_device_count(mmio->device, VGPU_VIOLATION_NO_INTERRUPT_ACK);
 	set_interrupt(mmio, mmio->interrupt_status | VIRTIO_MMIO_INT_VRING);
 }
 
@@ -226,6 +224,9 @@ static void write_driver_features(struct vgpu_mmio *mmio, uint32_t value)
 
 static void notify(struct vgpu_mmio *mmio, uint32_t queue)
 {
+	/* Not for each answer: a driver cannot acknowledge between those of a batch. */
+	if ((mmio->interrupt_status & VIRTIO_MMIO_INT_VRING) != 0)
+		vgpu_device_count(mmio->device, VGPU_VIOLATION_NO_INTERRUPT_ACK);
 	/* No buffer is taken before DRIVER_OK (VG-STA-006). */
 	if (queue < VGPU_NUM_QUEUES && (mmio->status & VIRTIO_CONFIG_S_DRIVER_OK) != 0)
 		run_queue(mmio, queue);

@@ -476,6 +476,8 @@ static void batch_of_requests_is_answered_in_order(void)
 	CU_ASSERT_EQUAL(guest.used[0]->idx, 6);
 	for (unsigned int i = 0; i < 6; i++)
 		CU_ASSERT_EQUAL(guest.used[0]->ring[i].id, 2 * i);
+	/* no driver could have acknowledged the first before the last */
+	CU_ASSERT_EQUAL(vgpu_device_violations(guest.device)[VGPU_VIOLATION_NO_INTERRUPT_ACK], 0);
 	guest_stop(&guest);
 }
 
