@@ -2,6 +2,7 @@
 #include "gpu/format.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/virtio_gpu.h>
 #include <pixman.h>
 
@@ -33,8 +34,18 @@ static const struct vgpu_format formats[] = {
 	{VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM, "R8G8B8X8", HOST_FORMAT(x8b8g8r8, r8g8b8x8)},
 };
 
-/* pixman computes positions in 16 bits, so larger pictures go tile by tile. */
+/*
+ * pixman computes positions in 16 bits, and a row's place in an int, so larger
+ * pictures go tile by tile.
+ */
 #define TILE_MAX 16384u
+
+static uint32_t tile_rows(size_t source_stride, size_t stride)
+{
+	size_t rows = INT_MAX / (source_stride > stride ? source_stride : stride);
+
+	return rows > TILE_MAX ? TILE_MAX : rows > 0 ? (uint32_t)rows : 1;
+}
 
 const struct vgpu_format *vgpu_format_find(uint32_t format)
 {
@@ -77,9 +88,10 @@ int vgpu_format_convert(const struct vgpu_format *format, const void *source, si
 			bool keep_alpha)
 {
 	pixman_format_code_t to = keep_alpha ? PIXMAN_a8r8g8b8 : PIXMAN_x8r8g8b8;
+	uint32_t rows = tile_rows(source_stride, stride), tile_height;
 
-	for (uint32_t y = 0; y < height; y += TILE_MAX) {
-		uint32_t tile_height = height - y < TILE_MAX ? height - y : TILE_MAX;
+	for (uint32_t y = 0; y < height; y += tile_height) {
+		tile_height = height - y < rows ? height - y : rows;
 
 		for (uint32_t x = 0; x < width; x += TILE_MAX) {
 			uint32_t tile_width = width - x < TILE_MAX ? width - x : TILE_MAX;
