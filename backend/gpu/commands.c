@@ -37,7 +37,9 @@ static uint32_t get_display_info(struct vgpu_device *device)
 		pmodes[i].r.y = htole32(output->rect.y);
 		pmodes[i].r.width = htole32(output->rect.width);
 		pmodes[i].r.height = htole32(output->rect.height);
-		pmodes[i].enabled = htole32(output->enabled);
+		/* A display without a size is unplugged (VG-RSZ-007). */
+		pmodes[i].enabled = htole32(output->enabled && output->rect.width != 0 &&
+					    output->rect.height != 0);
 	}
 	return VIRTIO_GPU_RESP_OK_DISPLAY_INFO;
 }

@@ -52,6 +52,11 @@ static void display_info(void)
 	CU_ASSERT_EQUAL(info->pmodes[1].r.y, 2);
 	CU_ASSERT_EQUAL(info->pmodes[1].r.height, 0);
 	CU_ASSERT_EQUAL(info->pmodes[1].enabled, 0);
+	/* one without a size is not connected, whatever it says (VG-DSP-004, VG-RSZ-007) */
+	vgpu_device_set_output(guest.device, 1,
+			       &(struct vgpu_output){.rect = {.width = 3}, .enabled = true}, false);
+	CU_ASSERT_EQUAL(guest_send(&guest, 0, &request, sizeof(request), 2048), 408);
+	CU_ASSERT_EQUAL(info->pmodes[1].enabled, 0);
 	/* VG-DSP-009: a prefix, and no byte more */
 	CU_ASSERT_EQUAL(guest_send(&guest, 0, &request, sizeof(request), 30), 30);
 	CU_ASSERT_EQUAL(guest.ram[GUEST_RESPONSE + 30], 0xaa);

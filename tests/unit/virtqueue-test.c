@@ -238,6 +238,7 @@ static void memory_that_is_not_there(void)
 		CU_ASSERT_EQUAL(guest_offer(&guest, 0, 0), 0);
 		CU_ASSERT_EQUAL(guest_unref(&guest, 1), VIRTIO_GPU_RESP_OK_NODATA);
 	}
+	CU_ASSERT_EQUAL(vgpu_device_violations(guest.device)[VGPU_VIOLATION_BAD_ADDRESS], 8);
 	/* length up to the end of the address space (VG-FRM-018) */
 	put_request(&guest, 0);
 	guest_set_desc(&guest, 0, 0, REQUEST, UINT32_MAX, NEXT, 1);
