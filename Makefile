@@ -45,7 +45,7 @@ ifneq ($(COVERAGE),)
 INSTRUMENT += --coverage -O0
 endif
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
-PACKAGES := pixman-1 libpng libcjson libzstd libxxhash
+PACKAGES := pixman-1 libpng libcjson libzstd libxxhash libdrm
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 CFLAGS_ALL = $(MACHINE) -std=gnu11 $(OPTIMIZE) $(WARNINGS) -fno-strict-aliasing -D_GNU_SOURCE \

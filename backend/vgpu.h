@@ -457,22 +457,35 @@ struct vgpu_kms_options {
 	struct vgpu_device *device;
 	const char *card;      /* "/dev/dri/card0"; NULL: the first with a connected connector */
 	const char *connector; /* "HDMI-A-1"; NULL: all that are connected, in order */
+	bool legacy;	       /* no atomic commits, even where the driver has them */
+	/* One line about the display, without a newline. May be NULL. */
 	void (*log)(void *opaque, const char *line);
 	void *opaque;
 };
 
 /*
  * Takes the device's display seam over: scanout n is shown on the n-th connector.
- * NULL with a sentence in err, and *code set: -ENODEV there is no card or
- * nothing is connected, -EACCES somebody else is master of it.
+ * A display that is unplugged is waited for, and one that is plugged in later goes
+ * to the first scanout that has none. Until the guest shows its first picture, the
+ * screen is left as it is. NULL with a sentence in err, and *code (which may be
+ * NULL) set: -ENODEV there is no card or nothing is connected, -EACCES somebody
+ * else is master of it, or another negative errno.
  */
 struct vgpu_kms *vgpu_kms_new(const struct vgpu_kms_options *options, int *code,
 			      struct vgpu_error *err);
 /* Restores what was shown before. */
 void vgpu_kms_free(struct vgpu_kms *kms);
-/* Readable when vgpu_kms_run() has something to do. */
+/*
+ * Readable when vgpu_kms_run() has something to do: the guest has shown something,
+ * the last picture is on the screen, or, once a second, the connectors are to be
+ * looked at. There is no need to run it at any other time.
+ */
 int vgpu_kms_fd(const struct vgpu_kms *kms);
-/* Shows the newest picture where the last one is on the screen. Never blocks. */
+/*
+ * Shows the newest picture where the last one is on the screen. Waits for nothing,
+ * except that a mode set, when a display is plugged in or the guest's picture has
+ * another size, takes the time that the driver takes.
+ */
 void vgpu_kms_run(struct vgpu_kms *kms);
 /* The preferred size of the n-th display. -ENOENT: there is none. */
 int vgpu_kms_size(const struct vgpu_kms *kms, unsigned int n, uint32_t *width, uint32_t *height);

@@ -14,6 +14,7 @@ extern const struct unit_suite mmio_suite;
 extern const struct unit_suite hostile_suite;
 extern const struct unit_suite edid_suite;
 extern const struct unit_suite vhost_user_suite;
+extern const struct unit_suite kms_suite;
 extern const struct unit_suite frame_suite;
 extern const struct unit_suite trace_suite;
 extern const struct unit_suite trace_damage_suite;
@@ -35,6 +36,7 @@ static const struct unit_suite *const suites[] = {
 	&hostile_suite,
 	&edid_suite,
 	&vhost_user_suite,
+	&kms_suite,
 	&frame_suite,
 	&trace_suite,
 	&trace_damage_suite,

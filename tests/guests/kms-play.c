@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Plays a trace into the built-in device with a card as its display, as fast as
+ * it goes, and leaves the last picture there until it is told to end: the way of
+ * a picture from a guest to a screen, without the guest.
+ */
+#include "player.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define EXIT_USAGE     2
+#define EXIT_NO_SCREEN 3
+
+struct play {
+	struct vgpu_kms *kms; /* NULL: play without a display, to compare */
+	uint64_t requests, until;
+	uint64_t runs;
+};
+
+static const char usage[] =
+	"Usage: kms-play [OPTION]... TRACE\n"
+	"\n"
+	"  --card PATH        this card instead of the first with a display\n"
+	"  --connector NAME   this connector instead of all\n"
+	"  --legacy           no atomic commits\n"
+	"  --none             no display at all, to compare how long that takes\n"
+	"  --until COUNT      stop after so many requests\n"
+	"\n"
+	"Ends with SIGTERM. Exit status: 0, 1 if the trace cannot be played, 3 if there is\n"
+	"no display.\n";
+
+static void say(void *opaque, const char *line)
+{
+	(void)opaque;
+	printf("kms-play: %s\n", line);
+	fflush(stdout);
+}
+
+static void run_display(struct play *play, int timeout_ms, int end_fd, bool *end)
+{
+	struct pollfd fds[2] = {
+		{.fd = play->kms != NULL ? vgpu_kms_fd(play->kms) : -1, .events = POLLIN},
+		{.fd = end_fd, .events = POLLIN},
+	};
+
+	if (poll(fds, 2, timeout_ms) <= 0)
+		return;
+	if (fds[0].revents != 0) {
+		vgpu_kms_run(play->kms);
+		play->runs++;
+	}
+	*end = fds[1].revents != 0;
+}
+
+/* As a bus does it: the display has its turn between the guest's requests. */
+static bool on_stop(void *opaque)
+{
+	struct play *play = opaque;
+	bool end = false;
+
+	run_display(play, 0, -1, &end);
+	return play->requests++ == play->until;
+}
+
+static bool wants_frame(void *opaque, const struct vgpu_trace_frame *frame)
+{
+	(void)opaque;
+	(void)frame;
+	return false;
+}
+
+static int end_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static int play_all(struct vgpu_player *player, struct vgpu_target *target, struct play *play,
+		    struct vgpu_error *err)
+{
+	static const struct vgpu_player_events events = {
+		.wants_frame = wants_frame,
+		.stop = on_stop,
+	};
+	uint64_t begin = vgpu_now_ns();
+	int end_fd = end_signals();
+	bool end = end_fd < 0;
+
+	enum vgpu_player_end how = vgpu_player_play(player, target, &events, play, err);
+	if (how != VGPU_PLAYER_DONE && how != VGPU_PLAYER_STOPPED)
+		return 1;
+	printf("kms-play: %" PRIu64 " requests in %" PRIu64 " ms, display runs: %" PRIu64 "\n",
+	       play->requests, (vgpu_now_ns() - begin) / 1000000, play->runs);
+	say(NULL, "played");
+	while (!end && play->kms != NULL)
+		run_display(play, -1, end_fd, &end);
+	close(end_fd);
+	return 0;
+}
+
+static int play_on(struct vgpu_player *player, struct vgpu_kms_options *options, bool none,
+		   uint64_t until, struct vgpu_error *err)
+{
+	struct vgpu_target_options target_options;
+	struct play play = {.until = until};
+	int rc = 1;
+
+	vgpu_player_target_options(player, &target_options);
+	struct vgpu_target *target = vgpu_target_builtin.open(&target_options, err);
+	if (target == NULL)
+		return 1;
+	options->device = target->ops->device(target);
+	options->log = say;
+	if (!none) {
+		play.kms = vgpu_kms_new(options, NULL, err);
+		rc = EXIT_NO_SCREEN;
+	}
+	if (none || play.kms != NULL)
+		rc = play_all(player, target, &play, err);
+	vgpu_kms_free(play.kms);
+	vgpu_target_builtin.close(target);
+	return rc;
+}
+
+static int play_file(const char *path, struct vgpu_kms_options *options, bool none, uint64_t until)
+{
+	struct vgpu_error err = {0};
+	struct vgpu_player *player = NULL;
+	int rc = 1;
+
+	struct vgpu_trace_reader *reader = vgpu_trace_reader_open(path, &err);
+	if (reader != NULL)
+		player = vgpu_player_new(reader, &err);
+	if (player != NULL)
+		rc = play_on(player, options, none, until, &err);
+	if (rc != 0)
+		fprintf(stderr, "kms-play: %s\n", err.text);
+	else
+		say(NULL, "ended");
+	vgpu_player_free(player);
+	vgpu_trace_reader_close(reader);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"card", required_argument, NULL, 'c'},
+		{"connector", required_argument, NULL, 'n'},
+		{"legacy", no_argument, NULL, 'l'},
+		{"none", no_argument, NULL, '0'},
+		{"until", required_argument, NULL, 'u'},
+		{NULL, 0, NULL, 0},
+	};
+	struct vgpu_kms_options options = {0};
+	uint64_t until = UINT64_MAX;
+	bool none = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			options.card = optarg;
+			break;
+		case 'n':
+			options.connector = optarg;
+			break;
+		case 'l':
+			options.legacy = true;
+			break;
+		case '0':
+			none = true;
+			break;
+		case 'u':
+			until = strtoull(optarg, NULL, 0);
+			break;
+		default:
+			fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind + 1 != argc) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	return play_file(argv[optind], &options, none, until);
+}
