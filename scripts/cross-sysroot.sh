@@ -35,6 +35,13 @@ make_links_relative() {
 	done
 }
 
+# Debian 12 has no riscv64; the release after it has.
+suite_for() {
+	# shellcheck disable=SC1091
+	. /etc/os-release
+	[ "$1/$VERSION_CODENAME" != riscv64/bookworm ] || echo trixie
+}
+
 [ $# -eq 2 ] || die "usage: cross-sysroot.sh ARCH DIR"
 case $1 in
 aarch64) arch=arm64 ;;
@@ -48,11 +55,14 @@ dir=$2
 work=$dir.part
 rm -rf "$work"
 mkdir -p "$work/debs" "$work/root"
+suite=$(suite_for "$arch")
 # shellcheck disable=SC2086 # a list of words
-"$(dirname "$0")/fetch-debs.sh" -a "$arch" "$work/debs" $packages
+"$(dirname "$0")/fetch-debs.sh" -a "$arch" ${suite:+-s "$suite"} "$work/debs" $packages
 for deb in "$work"/debs/*.deb; do
 	dpkg-deb -x "$deb" "$work/root"
 done
+# Where packages have all below /usr, programs still look for their loader in /lib.
+[ -e "$work/root/lib" ] || ln -s usr/lib "$work/root/lib"
 make_links_relative "$work/root"
 mv "$work/root" "$dir"
 rm -rf "$work"

@@ -1,15 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Usage: fetch-debs.sh -a ARCH [-b] DIR PACKAGE...
+# Usage: fetch-debs.sh -a ARCH [-b | -s SUITE] DIR PACKAGE...
 #
 # Downloads packages into DIR from the archive that this machine installs from,
 # with apt and its signatures, and installs nothing. Written as META/REGEX, a
 # package stands for those that META depends on, at any distance, and whose
 # names match REGEX.
 # With -b they come from the release's backports, together with what they need
-# and this machine does not have. VGPU_ARCHIVE names another archive for an
-# ARCH that this machine's does not carry.
+# and this machine does not have. With -s they come from another release, for
+# an ARCH that this machine's release does not have; VGPU_ARCHIVE names another
+# archive, for one that this machine's archive does not carry.
 set -eu
 unset APT_CONFIG
 
@@ -30,10 +31,10 @@ write_sources() {
 	[ ! -r "$keyring" ] || options="$options signed-by=$keyring"
 	components=main
 	[ "$ID" != ubuntu ] || components='main universe'
-	suites=$VERSION_CODENAME
+	suites=${suite:-$VERSION_CODENAME}
 	[ -z "$backports" ] || suites="$suites $backports"
-	for suite in $suites; do
-		echo "deb [$options] $uri $suite $components"
+	for name in $suites; do
+		echo "deb [$options] $uri $name $components"
 	done
 }
 
@@ -85,19 +86,20 @@ resolve() {
 	esac
 }
 
-arch='' backports=''
+arch='' backports='' suite=''
 # shellcheck disable=SC1091
 . /etc/os-release
-while getopts a:b option; do
+while getopts a:bs: option; do
 	case $option in
 	a) arch=$OPTARG ;;
 	b) backports=$VERSION_CODENAME-backports ;;
+	s) suite=$OPTARG ;;
 	*) exit 2 ;;
 	esac
 done
 shift $((OPTIND - 1))
 if [ -z "$arch" ] || [ $# -lt 2 ]; then
-	die "usage: fetch-debs.sh -a ARCH [-b] DIR PACKAGE..."
+	die "usage: fetch-debs.sh -a ARCH [-b | -s SUITE] DIR PACKAGE..."
 fi
 command -v apt-get >/dev/null || die "no apt-get here"
 dir=$1

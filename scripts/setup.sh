@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Usage: setup.sh [build|all]
+# Usage: setup.sh [build|all|cross]
 #
 # Installs what is missing on Debian 12/13 or Ubuntu 22.04/24.04: with "build"
 # what it takes to build and replay, with "all" (the default) also what the
-# tests take. Asks nothing; where all is there it needs no network.
+# tests take, with "cross" what CROSS=aarch64 and CROSS=riscv64 take. Asks
+# nothing; where all is there it needs no network.
 set -eu
 
 # group  package            what for
@@ -38,6 +39,9 @@ test     util-linux         flock for the download cache
 test     xxhash             checks content hashes
 test     xz-utils           modules of newer guest kernels
 test     zstd               checks compressed traces
+cross    gcc-aarch64-linux-gnu  make CROSS=aarch64
+cross    gcc-riscv64-linux-gnu  make CROSS=riscv64
+cross    qemu-user-static   make CROSS=... check
 '
 
 die() {
@@ -48,7 +52,7 @@ die() {
 wanted() {
 	echo "$packages" | while read -r group package _; do
 		case $group/$1 in
-		build/* | test/all) echo "$package" ;;
+		build/* | test/all | cross/cross) echo "$package" ;;
 		esac
 	done
 }
@@ -83,12 +87,12 @@ apt_get() {
 
 group=${1:-all}
 case $group in
-build | all) ;;
+build | all | cross) ;;
 -h | --help)
-	sed -n '4,8s/^# \{0,1\}//p' "$0"
+	sed -n '4,9s/^# \{0,1\}//p' "$0"
 	exit 0
 	;;
-*) die "unknown group '$group'; it is 'build' or 'all'" ;;
+*) die "unknown group '$group'; it is 'build', 'all' or 'cross'" ;;
 esac
 command -v dpkg-query >/dev/null ||
 	die "no dpkg here; install by other means: $(wanted "$group" | tr '\n' ' ')"

@@ -120,7 +120,14 @@ wrong_calls='
 vgpu-record | give one of ZONE, --socket-path and --fd
 vgpu-record -o x.trace | give one of ZONE, --socket-path and --fd
 vgpu-record --socket-path s --fd 3 -o x.trace | give one of ZONE, --socket-path and --fd
+vgpu-record zone1 --socket-path s | give one of ZONE, --socket-path and --fd
+vgpu-record zone1 zone2 | zone2: only one zone is recorded at a time
+vgpu-record --list zone1 | --list goes alone
 vgpu-record --socket-path s | -o FILE
+vgpu-record --socket-path s -o x.trace -c x.json | a configuration is for a zone
+vgpu-record --socket-path s -o x.trace --display kms | --display=kms
+vgpu-record --display x11 | --display=x11
+vgpu-record --bridge-layout 8x8 | --bridge-layout=8x8
 vgpu-record --fd x | --fd=x
 vgpu-record --fd -1 | --fd=-1
 vgpu-record --size 1280 | --size=1280
