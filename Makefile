@@ -86,7 +86,7 @@ REPLAYER_OBJ := $(call objects,$(REPLAYER_SRC))
 .SECONDARY:
 .PHONY: all help setup demo conformance check unit programs replay golden-check bench coverage
 .PHONY: format lint lint-format lint-tidy lint-cppcheck lint-man lint-shell
-.PHONY: install uninstall sysroot clean FORCE
+.PHONY: install uninstall dist sysroot clean FORCE
 
 ## the three programs and libvgpu.a
 all: $(LIBVGPU) $(addprefix $(BUILD)/,$(PROGRAMS))
@@ -258,6 +258,10 @@ uninstall:
 		$(DESTDIR)$(INCLUDEDIR)/vgpu.h \
 		$(addprefix $(DESTDIR)$(MANDIR)/,$(notdir $(MAN_PAGES))) \
 		$(addprefix $(DESTDIR)$(COMPLETIONDIR)/,$(notdir $(basename $(COMPLETIONS))))
+
+## a tarball that runs on a system that has nothing of what it needs
+dist: all
+	@scripts/dist.sh $(BUILD) $(or $(CROSS),$(shell uname -m)) $(VERSION) $(or $(SYSROOT),/)
 
 # ---- the rest --------------------------------------------------------------------
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -457,6 +458,8 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	/* Where the tarball's loader runs it, it would have the loader's name. */
+	prctl(PR_SET_NAME, "vgpu-record");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (session.options.list)
 		return list_zones();

@@ -5,7 +5,8 @@
 #
 # Fills DIR with the headers and libraries that the build needs for another
 # architecture (aarch64, x86_64, riscv64), from this machine's own package
-# archive. Installs nothing. Does nothing if DIR is there.
+# archive, and DIR/packages with the names and versions of the packages.
+# Installs nothing. Does nothing if DIR is there.
 set -eu
 
 die() {
@@ -60,7 +61,8 @@ suite=$(suite_for "$arch")
 "$(dirname "$0")/fetch-debs.sh" -a "$arch" ${suite:+-s "$suite"} "$work/debs" $packages
 for deb in "$work"/debs/*.deb; do
 	dpkg-deb -x "$deb" "$work/root"
-done
+	dpkg-deb -f "$deb" Package Version | awk '{ printf "%s%s", $2, NR == 1 ? " " : "\n" }'
+done >"$work/root/packages"
 # Where packages have all below /usr, programs still look for their loader in /lib.
 [ -e "$work/root/lib" ] || ln -s usr/lib "$work/root/lib"
 make_links_relative "$work/root"

@@ -24,7 +24,7 @@ tests='every_program_prints_help every_program_prints_its_version
 	replay_needs_a_file replay_says_what_differs replay_ends_on_a_signal
 	record_prints_capabilities record_refuses_a_bad_socket
 	record_without_a_guest_leaves_a_whole_trace record_closes_the_trace_on_a_signal
-	record_replaces_a_stale_socket'
+	record_replaces_a_stale_socket the_example_configurations_agree'
 
 # ---- what tests are made of --------------------------------------------------------
 
@@ -386,6 +386,22 @@ record_replaces_a_stale_socket() {
 	[ -S stale ] || fail 'the socket is not stale'
 	exits 0 vgpu-record --socket-path stale --duration 0.2 -o second.trace
 	empty_and_whole second.trace
+}
+
+# Only hvisor itself is missing.
+the_example_configurations_agree() {
+	[ ! -e /dev/hvisor ] || return 0
+	examples=$top/recorder/examples/qemu-aarch64
+	exits 2 vgpu-record zone1 --display none -c "$examples/virtio_cfg_ruxos.json" \
+		--zone-config "$examples/zone1_ruxos.json" -o zone1.trace
+	[ "$(wc -l <err)" -eq 1 ] || fail "$(head -n 2 err)"
+	if ! grep -q 'not in the root zone.s memory' err; then # of this machine
+		says err '/dev/hvisor: not there; '
+	fi
+	sed 's/74, //; /pci_config/d' "$examples/zone1_ruxos.json" >wrong.json
+	exits 2 vgpu-record zone1 -c "$examples/virtio_cfg_ruxos.json" --zone-config wrong.json
+	says err "wrong.json: interrupts: lacks the gpu's, 74"
+	says err 'wrong.json: pci_config: missing'
 }
 
 # ---- the run -----------------------------------------------------------------------
