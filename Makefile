@@ -73,7 +73,8 @@ HEADERS := $(sort $(foreach folder,backend recorder replayer tests,\
 	$(wildcard $(folder)/*.h $(folder)/*/*.h)))
 MAN_PAGES := $(sort $(wildcard recorder/*.1 replayer/*.1))
 COMPLETIONS := $(sort $(wildcard recorder/*.bash-completion replayer/*.bash-completion))
-SCRIPTS := $(sort $(wildcard scripts/*.sh tests/guests/*.sh tests/programs/*.sh))
+SCRIPTS := $(sort $(wildcard scripts/*.sh tests/guests/*.sh tests/guests/target/init \
+	tests/programs/*.sh))
 JOBS := $(shell nproc)
 TRACES := $(sort $(wildcard traces/*.trace))
 

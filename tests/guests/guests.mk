@@ -21,3 +21,12 @@ record-all: $(addprefix record-,$(GUESTS))
 live: setup
 	@$(MAKE) --no-print-directory all $(GUEST_TOOLS)
 	@RUXOS_BIN='$(RUXOS_BIN)' BUILD=$(BUILD) tests/guests/live.sh
+
+TARGET_BUILD ?= build-aarch64
+.PHONY: live-target
+## boot the arm64 tarball on an arm64 kernel that has nothing else
+live-target: setup
+	@scripts/setup.sh cross
+	@$(MAKE) --no-print-directory CROSS=aarch64 BUILD=$(TARGET_BUILD) sysroot
+	@$(MAKE) --no-print-directory CROSS=aarch64 BUILD=$(TARGET_BUILD) dist
+	@BUILD=$(BUILD) tests/guests/target.sh $(TARGET_BUILD)/vgpu-$(VERSION)-aarch64.tar.gz
