@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define DISPLAY_MS     16
 #define DEFAULT_WIDTH  1280
 #define DEFAULT_HEIGHT 800
 
@@ -30,6 +31,7 @@ struct session {
 	struct vgpu_device *device;
 	struct vgpu_vhost_user *server; /* one of these two */
 	struct vgpu_hvisor *hvisor;
+	struct vgpu_kms *kms; /* NULL: nothing is shown here */
 	struct vgpu_trace_writer *writer;
 	struct vgpu_recorder *recorder;
 	int signal_fd;
@@ -200,8 +202,8 @@ static int configure_zone(struct session *session)
 	if (rc != 0 || report.errors != 0)
 		return RECORD_USAGE;
 	if (options->width == 0) {
-		options->width = session->zone.width != 0 ? session->zone.width : DEFAULT_WIDTH;
-		options->height = session->zone.height != 0 ? session->zone.height : DEFAULT_HEIGHT;
+		options->width = session->zone.width;
+		options->height = session->zone.height;
 	}
 	if (options->output == NULL) {
 		char when[32];
@@ -213,6 +215,52 @@ static int configure_zone(struct session *session)
 		snprintf(session->output, sizeof(session->output), "%.200s-%s.trace", options->zone,
 			 when);
 		options->output = session->output;
+	}
+	return 0;
+}
+
+/* "kms:CARD[,CONNECTOR]"; the text is cut in place. */
+static void parse_display(char *text, struct vgpu_kms_options *options)
+{
+	char *comma;
+
+	if (strncmp(text, "kms:", 4) != 0)
+		return;
+	options->card = text + 4;
+	comma = strchr(text, ',');
+	if (comma == NULL)
+		return;
+	*comma = '\0';
+	options->connector = comma + 1;
+}
+
+/* Where nobody asked for a display, it is no error that there is none. */
+static int open_display(struct session *session, struct vgpu_error *err)
+{
+	struct vgpu_kms_options options = {
+		.device = session->device, .log = on_log, .opaque = session};
+	const char *wanted = session->options.display;
+	char text[256] = "";
+	int code = 0;
+
+	if (wanted != NULL && strcmp(wanted, "none") == 0)
+		return 0;
+	snprintf(text, sizeof(text), "%s", wanted != NULL ? wanted : "kms");
+	parse_display(text, &options);
+	session->kms = vgpu_kms_new(&options, &code, err);
+	if (session->kms == NULL) {
+		if (wanted != NULL)
+			return code != 0 ? code : -EIO;
+		on_log(session, err->text);
+		on_log(session, "the picture is not shown");
+		return 0;
+	}
+	/* The display's own size is for a guest that nobody has told another. */
+	for (uint32_t i = 0; i < session->options.scanouts && session->options.width == 0; i++) {
+		struct vgpu_output output = {.enabled = true};
+
+		if (vgpu_kms_size(session->kms, i, &output.rect.width, &output.rect.height) == 0)
+			vgpu_device_set_output(session->device, i, &output, false);
 	}
 	return 0;
 }
@@ -339,7 +387,8 @@ static int open_session(struct session *session)
 		goto fail;
 	/* The file first: a zone must not lose its daemon for want of a folder. */
 	if (session->options.zone != NULL) {
-		if (open_writer(session, &err) == 0 && open_hvisor(session, &err) == 0)
+		if (open_display(session, &err) == 0 && open_writer(session, &err) == 0 &&
+		    open_hvisor(session, &err) == 0)
 			return 0;
 		session->discard = session->writer != NULL;
 	} else if (open_vhost_user(session, &err) == 0 && open_writer(session, &err) == 0) {
@@ -361,6 +410,7 @@ static int close_session(struct session *session)
 	/* Before the disk: a vCPU may be waiting. */
 	vgpu_vhost_user_free(session->server);
 	vgpu_hvisor_free(session->hvisor);
+	vgpu_kms_free(session->kms);
 	if (session->writer != NULL) {
 		struct vgpu_error err;
 
@@ -402,12 +452,20 @@ static int time_left(struct session *session)
 /* Returns 1 when a signal ends the recording, or as the bus's function. */
 static int run_bus(struct session *session, int timeout_ms)
 {
-	struct pollfd signals = {.fd = session->signal_fd, .events = POLLIN};
+	struct pollfd extra[2] = {{.fd = session->signal_fd, .events = POLLIN},
+				  {.fd = -1, .events = POLLIN}};
 
 	if (session->server != NULL)
 		return vgpu_vhost_user_run(session->server, timeout_ms, session->signal_fd);
-	int rc = vgpu_hvisor_run(session->hvisor, timeout_ms, &signals, 1);
-	return rc == 0 && signals.revents != 0 ? 1 : rc;
+	if (session->kms != NULL) {
+		extra[1].fd = vgpu_kms_fd(session->kms);
+		/* A guest that is never idle is to be seen all the same. */
+		timeout_ms = timeout_ms < DISPLAY_MS ? timeout_ms : DISPLAY_MS;
+	}
+	int rc = vgpu_hvisor_run(session->hvisor, timeout_ms, extra, 2);
+	if (extra[1].revents != 0)
+		vgpu_kms_run(session->kms);
+	return rc == 0 && extra[0].revents != 0 ? 1 : rc;
 }
 
 static int serve(struct session *session)
