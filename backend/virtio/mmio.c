@@ -30,7 +30,8 @@ struct vgpu_mmio {
 	uint64_t driver_features;
 	uint32_t status, interrupt_status, generation;
 	struct vgpu_queue_info queues[VGPU_NUM_QUEUES];
-	bool more[VGPU_NUM_QUEUES]; /* the queue was left before it was empty */
+	bool more[VGPU_NUM_QUEUES];   /* the queue was left before it was empty */
+	bool kicked[VGPU_NUM_QUEUES]; /* before DRIVER_OK */
 };
 
 static void set_interrupt(struct vgpu_mmio *mmio, uint32_t status)
@@ -112,6 +113,7 @@ static void reset(struct vgpu_mmio *mmio)
 	mmio->status = 0;
 	memset(mmio->queues, 0, sizeof(mmio->queues));
 	memset(mmio->more, 0, sizeof(mmio->more));
+	memset(mmio->kicked, 0, sizeof(mmio->kicked));
 	set_interrupt(mmio, 0);
 }
 
@@ -147,9 +149,13 @@ static void write_status(struct vgpu_mmio *mmio, uint32_t status)
 			vgpu_device_set_features(mmio->device, mmio->driver_features);
 	}
 	mmio->status = status;
-	/* Buffers may have been made available before (VG-STA-006, VG-STA-007). */
-	if ((raised & VIRTIO_CONFIG_S_DRIVER_OK) != 0)
-		for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
+	/*
+	 * Buffers that were notified of before (VG-STA-006). A ring that no notify was
+	 * for is not looked at: its index can be that of a driver before, whose
+	 * memory nobody has cleared.
+	 */
+	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
+		if ((raised & VIRTIO_CONFIG_S_DRIVER_OK) != 0 && mmio->kicked[i])
 			run_queue(mmio, i);
 }
 
@@ -228,10 +234,13 @@ static void notify(struct vgpu_mmio *mmio, uint32_t queue)
 	if ((mmio->interrupt_status & VIRTIO_MMIO_INT_VRING) != 0)
 		vgpu_device_count(mmio->device, VGPU_VIOLATION_NO_INTERRUPT_ACK);
 	/* No buffer is taken before DRIVER_OK (VG-STA-006). */
-	if (queue < VGPU_NUM_QUEUES && (mmio->status & VIRTIO_CONFIG_S_DRIVER_OK) != 0)
+	if (queue < VGPU_NUM_QUEUES && (mmio->status & VIRTIO_CONFIG_S_DRIVER_OK) != 0) {
 		run_queue(mmio, queue);
-	else
-		vgpu_device_count(mmio->device, VGPU_VIOLATION_REGISTER);
+		return;
+	}
+	vgpu_device_count(mmio->device, VGPU_VIOLATION_REGISTER);
+	if (queue < VGPU_NUM_QUEUES)
+		mmio->kicked[queue] = true;
 }
 
 static void write_register(struct vgpu_mmio *mmio, uint32_t offset, uint32_t value)

@@ -92,6 +92,24 @@ static void nothing_runs_before_driver_ok(void)
 	guest_stop(&guest);
 }
 
+/* Zones of hvisor restart with their memory as it was, and RuxOS does not clear its rings. */
+static void a_stale_available_index_is_not_believed(void)
+{
+	struct guest guest;
+
+	guest_start(&guest);
+	guest_write(&guest, VIRTIO_MMIO_STATUS, 0);
+	guest_init_device(&guest, GUEST_FEATURES);
+	guest_write(&guest, VIRTIO_MMIO_STATUS, 11);
+	guest.avail[0]->idx = 0x7fff;
+	guest_write(&guest, VIRTIO_MMIO_STATUS, 15);
+	CU_ASSERT_EQUAL(guest.used[0]->idx, 0);
+	CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_STATUS), 15);
+	guest.avail[0]->idx = 0;
+	CU_ASSERT_EQUAL(guest_create(&guest, 1, 1, 4, 4), VIRTIO_GPU_RESP_OK_NODATA);
+	guest_stop(&guest);
+}
+
 static void odd_accesses_do_no_harm(void)
 {
 	static const unsigned int sizes[] = {1, 2, 4, 8, 3, 16};
@@ -215,6 +233,8 @@ static const struct unit_test tests[] = {
 	{"VG-MMI-005 features", features},
 	{"VG-MMI-008 queues", queues},
 	{"VG-STA-006 nothing runs before DRIVER_OK", nothing_runs_before_driver_ok},
+	{"a stale available index is not believed at DRIVER_OK",
+	 a_stale_available_index_is_not_believed},
 	{"VG-MMI-025 odd accesses do no harm", odd_accesses_do_no_harm},
 	{"VG-MMI-028 the interrupt line", interrupt_line},
 	{"VG-MMI-020 addresses have two halves", addresses_have_two_halves},
