@@ -85,6 +85,8 @@ int vgpu_virtqueue_setup(struct vgpu_virtqueue *queue, const struct vgpu_memory 
 	/* Mapped, as the queue is ready. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 	queue->used->flags = 0;
 	__atomic_store_n(&queue->used->idx, index, __ATOMIC_RELEASE);
+	/* And a stale event index would keep it from its first notifies. */
+	vgpu_virtqueue_rearm(queue);
 	return 0;
 }
 

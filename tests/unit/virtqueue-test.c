@@ -289,6 +289,25 @@ static void event_index(void)
 	guest_stop(&guest);
 }
 
+/* Memory of a zone that restarts is as it was, and virtio-drivers 0.11 clears none of it. */
+static void stale_event_index(void)
+{
+	const uint64_t features = GUEST_FEATURES | 1ull << VIRTIO_RING_F_EVENT_IDX;
+	struct guest guest;
+
+	guest_start_with(&guest, 1, features, 0);
+	uint16_t *avail_event = (void *)&guest.used[0]->ring[GUEST_QUEUE_SIZE];
+
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_SEL, 0);
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_READY, 0);
+	guest.used[0]->idx = 15;
+	*avail_event = 15;
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_READY, 1);
+	CU_ASSERT_EQUAL(guest.used[0]->idx, 0);
+	CU_ASSERT_EQUAL(*avail_event, 0);
+	guest_stop(&guest);
+}
+
 /* The event index lies behind each ring; a driver may agree to it after it has set them up. */
 static void event_index_agreed_late(void)
 {
@@ -497,6 +516,7 @@ static const struct unit_test tests[] = {
 	{"VG-FRM-015 memory that is not there", memory_that_is_not_there},
 	{"VG-SPL-014 interrupts as the driver wishes", interrupts_as_the_driver_wishes},
 	{"VG-EVI-001 event index", event_index},
+	{"a stale event index does not keep a new driver silent", stale_event_index},
 	{"VG-EVI-001 an event index agreed to late lies in guest memory", event_index_agreed_late},
 	{"VG-SPL-018 rings at an odd place of this process are refused",
 	 rings_at_an_odd_place_of_this_process},
