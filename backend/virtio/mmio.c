@@ -30,8 +30,7 @@ struct vgpu_mmio {
 	uint64_t driver_features;
 	uint32_t status, interrupt_status, generation;
 	struct vgpu_queue_info queues[VGPU_NUM_QUEUES];
-	bool more[VGPU_NUM_QUEUES];   /* the queue was left before it was empty */
-	bool kicked[VGPU_NUM_QUEUES]; /* before DRIVER_OK */
+	bool more[VGPU_NUM_QUEUES]; /* left before it was empty, or notified before DRIVER_OK */
 };
 
 static void set_interrupt(struct vgpu_mmio *mmio, uint32_t status)
@@ -113,7 +112,6 @@ static void reset(struct vgpu_mmio *mmio)
 	mmio->status = 0;
 	memset(mmio->queues, 0, sizeof(mmio->queues));
 	memset(mmio->more, 0, sizeof(mmio->more));
-	memset(mmio->kicked, 0, sizeof(mmio->kicked));
 	set_interrupt(mmio, 0);
 }
 
@@ -125,6 +123,8 @@ static struct vgpu_queue_info *selected(struct vgpu_mmio *mmio)
 
 void vgpu_mmio_poll(struct vgpu_mmio *mmio)
 {
+	if ((mmio->status & VIRTIO_CONFIG_S_DRIVER_OK) == 0)
+		return;
 	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
 		if (mmio->more[i])
 			run_queue(mmio, i);
@@ -154,9 +154,8 @@ static void write_status(struct vgpu_mmio *mmio, uint32_t status)
 	 * for is not looked at: its index can be that of a driver before, whose
 	 * memory nobody has cleared.
 	 */
-	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
-		if ((raised & VIRTIO_CONFIG_S_DRIVER_OK) != 0 && mmio->kicked[i])
-			run_queue(mmio, i);
+	if ((raised & VIRTIO_CONFIG_S_DRIVER_OK) != 0)
+		vgpu_mmio_poll(mmio);
 }
 
 static void write_queue_ready(struct vgpu_mmio *mmio, struct vgpu_queue_info *info, uint32_t value)
@@ -240,7 +239,7 @@ static void notify(struct vgpu_mmio *mmio, uint32_t queue)
 	}
 	vgpu_device_count(mmio->device, VGPU_VIOLATION_REGISTER);
 	if (queue < VGPU_NUM_QUEUES)
-		mmio->kicked[queue] = true;
+		mmio->more[queue] = true;
 }
 
 static void write_register(struct vgpu_mmio *mmio, uint32_t offset, uint32_t value)
