@@ -836,6 +836,37 @@ static void display_may_take_its_time(void)
 	guest_stop(&guest);
 }
 
+/* More than one round of the device, behind a request that is held. */
+static void display_that_answers_releases_all_of_the_queue(void)
+{
+	static const struct vgpu_display_ops ops = {.refresh = busy};
+	static const struct virtio_gpu_ctrl_hdr request = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+	const struct vgpu_queue_info info = {.ready = true,
+					     .size = 512,
+					     .desc = GUEST_RAM + GUEST_PIXELS,
+					     .driver = GUEST_RAM + GUEST_PIXELS + 0x4000,
+					     .device = GUEST_RAM + GUEST_PIXELS + 0x8000};
+	unsigned int asked = 0;
+	struct guest guest;
+
+	guest_start(&guest);
+	vgpu_device_set_display(guest.device, &ops, &asked);
+	struct vring_desc *desc = (void *)(guest.ram + GUEST_PIXELS);
+	struct vring_avail *avail = (void *)(guest.ram + GUEST_PIXELS + 0x4000);
+	const struct vring_used *used = (void *)(guest.ram + GUEST_PIXELS + 0x8000);
+	memcpy(guest.ram + GUEST_REQUEST, &request, sizeof(request));
+	desc[0] = (struct vring_desc){GUEST_RAM + GUEST_REQUEST, sizeof(request), 0, 0};
+	for (unsigned int i = 1; i < 400; i++) /* empty ones */
+		avail->ring[i] = 1;
+	avail->idx = 400;
+	CU_ASSERT_EQUAL(vgpu_device_set_queue(guest.device, 0, &info, 0), 0);
+	CU_ASSERT_EQUAL(vgpu_device_notify(guest.device, 0), 0);
+	CU_ASSERT_EQUAL(asked, 1);
+	vgpu_device_refreshed(guest.device);
+	CU_ASSERT_EQUAL(used->idx, 400);
+	guest_stop(&guest);
+}
+
 static void sloppy_drivers_are_served_and_counted(void)
 {
 	uint8_t page[4096] = {0};
@@ -902,6 +933,8 @@ static const struct unit_test tests[] = {
 	{"VG-STA-003 a reset leaves nothing", reset_leaves_nothing},
 	{"VG-RSZ-001 display changes reach the guest", display_changes_reach_the_guest},
 	{"VG-CUR-016 a display may take its time", display_may_take_its_time},
+	{"a display that answers releases all of the queue",
+	 display_that_answers_releases_all_of_the_queue},
 	{"VG-FEA-006 sloppy drivers are served and counted", sloppy_drivers_are_served_and_counted},
 	{"types and formats have names", names},
 	{NULL, NULL},
