@@ -30,6 +30,8 @@
 	(BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |                    \
 	 BIT(VHOST_USER_PROTOCOL_F_CONFIG) | BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE))
 
+#define MESSAGES_PER_RUN 64
+
 struct ring {
 	int kick_fd, call_fd, err_fd;
 	uint16_t num, base;
@@ -196,6 +198,9 @@ static void start_queue(struct vgpu_vhost_user *server, unsigned int queue)
 
 	if (ring->running || !ring->enabled || ring->kick_fd < 0)
 		return;
+	/* A packed ring read as a split one would be nonsense. */
+	if ((server->features & BIT(VIRTIO_F_RING_PACKED)) != 0)
+		return;
 	if (!to_gpa(server, ring->addr.desc_user_addr, &info.desc) ||
 	    !to_gpa(server, ring->addr.avail_user_addr, &info.driver) ||
 	    !to_gpa(server, ring->addr.used_user_addr, &info.device)) {
@@ -298,6 +303,9 @@ static int set_mem_table(struct vgpu_vhost_user *server)
 	if (table->num > VHOST_USER_MAX_REGIONS || table->num != server->num_fds ||
 	    server->in.header.size < offsetof(struct vhost_user_mem_table, regions[table->num]))
 		return -EINVAL;
+	/* Where the rings are in this process changes, too. */
+	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
+		stop_queue(server, i);
 	vgpu_mem_map_clear(server->memory);
 	server->table = *table;
 	for (uint32_t i = 0; i < table->num && rc == 0; i++)
@@ -309,8 +317,8 @@ static int set_mem_table(struct vgpu_vhost_user *server)
 		vgpu_mem_map_clear(server->memory);
 		server->table.num = 0;
 	}
-	/* Queues whose rings have gone are stopped by this. */
-	vgpu_device_memory_changed(server->device);
+	for (unsigned int i = 0; i < VGPU_NUM_QUEUES && rc == 0; i++)
+		start_queue(server, i);
 	return rc;
 }
 
@@ -566,12 +574,13 @@ static ssize_t receive(struct vgpu_vhost_user *server, size_t len)
 	return n != 0 ? n : -ECONNRESET;
 }
 
-/* Receives and handles all there is. 0, or why the connection has to end. */
+/* Receives and handles what there is. 0, or why the connection has to end. */
 static int serve_socket(struct vgpu_vhost_user *server)
 {
 	const struct vhost_user_header *header = &server->in.header;
 
-	for (;;) {
+	/* A flood of messages must not keep the guest waiting. */
+	for (int handled = 0; handled < MESSAGES_PER_RUN;) {
 		size_t want = sizeof(*header);
 
 		if (server->in_len >= want) {
@@ -589,6 +598,7 @@ static int serve_socket(struct vgpu_vhost_user *server)
 			int rc = handle_message(server);
 			if (rc != 0)
 				return rc;
+			handled++;
 			continue;
 		}
 		ssize_t n = receive(server, want - server->in_len);
@@ -596,6 +606,7 @@ static int serve_socket(struct vgpu_vhost_user *server)
 			return n == -EAGAIN ? 0 : (int)n;
 		server->in_len += (size_t)n;
 	}
+	return 0;
 }
 
 static void disconnect(struct vgpu_vhost_user *server)

@@ -35,7 +35,7 @@ static const char *const violation_texts[VGPU_NUM_VIOLATIONS] = {
 
 const char *vgpu_violation_text(enum vgpu_violation violation)
 {
-	return violation_texts[violation];
+	return violation < VGPU_NUM_VIOLATIONS ? violation_texts[violation] : "unknown";
 }
 
 struct vgpu_device *vgpu_device_new(const struct vgpu_device_options *options)

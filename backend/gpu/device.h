@@ -48,7 +48,7 @@ struct vgpu_device {
 
 	/* The request that is being executed. */
 	struct vgpu_chain chain;
-	uint8_t request[VGPU_REQUEST_MAX];
+	_Alignas(8) uint8_t request[VGPU_REQUEST_MAX];
 	size_t request_len;
 	union vgpu_response response;
 	struct vgpu_reads reads;
