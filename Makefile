@@ -67,7 +67,8 @@ BACKEND_SRC := $(sort $(wildcard backend/*.c backend/*/*.c))
 RECORDER_SRC := $(filter-out $(MAINS),$(sort $(wildcard recorder/*.c recorder/*/*.c)))
 REPLAYER_SRC := $(filter-out $(MAINS),$(sort $(wildcard replayer/*.c replayer/*/*.c)))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
-TOOL_SRC := $(sort $(wildcard tests/programs/*.c tests/guests/*.c tests/bench/*.c tests/fuzz/*.c))
+TOOL_SRC := $(sort $(foreach folder,programs guests bench fuzz hvisor-sim,\
+	$(wildcard tests/$(folder)/*.c)))
 SOURCES := $(BACKEND_SRC) $(RECORDER_SRC) $(REPLAYER_SRC) $(MAINS) $(UNIT_SRC) $(TOOL_SRC)
 HEADERS := $(sort $(foreach folder,backend recorder replayer tests,\
 	$(wildcard $(folder)/*.h $(folder)/*/*.h)))
@@ -148,7 +149,7 @@ conformance: setup
 	@$(MAKE) --no-print-directory check
 
 ## run all tests
-check: unit programs replay golden-check
+check: unit programs hvisor-sim replay golden-check
 
 ## run the unit tests
 unit: $(BUILD)/unit-tests all
@@ -177,6 +178,7 @@ coverage:
 	@COVERAGE_MIN=$(COVERAGE_MIN) sh scripts/coverage.sh build-coverage backend recorder replayer
 
 include tests/guests/guests.mk
+include tests/hvisor-sim/sim.mk
 
 # ---- editors and style ---------------------------------------------------------
 
