@@ -8,6 +8,7 @@
 #
 #   vmlinuz      its kernel
 #   modules/     the modules that virtio-gpu takes, numbered in loading order
+#   displays/    what bochs-display and cirrus-vga take besides these
 #   root/        busybox, modetest and its libraries
 #   versions     the packages that these come from
 set -eu
@@ -42,10 +43,26 @@ decompress() {
 
 # Modules with all that they depend on, each once, in loading order.
 module_order() {
-	for module in virtio_pci virtio_mmio virtio-gpu; do
-		/sbin/modprobe -d "$1" -S "$release" --show-depends "$module" 2>/dev/null |
+	tree=$1
+	shift
+	for module; do
+		/sbin/modprobe -d "$tree" -S "$release" --show-depends "$module" 2>/dev/null |
 			sed -n 's/^insmod \([^ ]*\).*/\1/p'
 	done | awk '!seen[$0]++'
+}
+
+# take_modules TREE DIR MODULE...: those that are not in modules/ already
+take_modules() {
+	tree=$1 to=$2
+	shift 2
+	mkdir -p "$to"
+	for file in $(module_order "$tree" "$@"); do
+		name=${file##*/}
+		name=${name%%.*}.ko
+		[ ! -e "$(echo "${to%/*}"/modules/*-"$name")" ] || continue
+		decompress "$file" >"$to/$number-$name"
+		number=$((number + 1))
+	done
 }
 
 take_kernel() {
@@ -53,13 +70,9 @@ take_kernel() {
 	[ -d "$1/lib/modules" ] || ln -s usr/lib "$1/lib"
 	release=$(ls "$1/lib/modules")
 	/sbin/depmod -b "$1" "$release"
-	mkdir "$2/modules"
 	number=10
-	for file in $(module_order "$1"); do
-		name=${file##*/}
-		decompress "$file" >"$2/modules/$number-${name%%.*}.ko"
-		number=$((number + 1))
-	done
+	take_modules "$1" "$2/modules" virtio_pci virtio_mmio virtio-gpu
+	take_modules "$1" "$2/displays" bochs cirrus
 	[ -e "$(echo "$2"/modules/*-virtio[-_]gpu.ko)" ] || die "the kernel $release has no virtio-gpu module"
 }
 
@@ -94,6 +107,7 @@ fetch() {
 	take_kernel "$dir.new/unpacked" "$dir.new"
 	take_user_land "$dir.new/unpacked" "$dir.new" "$loader_dir"
 	rm -r "$dir.new/debs" "$dir.new/unpacked"
+	rm -rf "$dir"
 	mv "$dir.new" "$dir"
 }
 
@@ -109,5 +123,5 @@ dir=$cache/guest-$VERSION_CODENAME-$arch
 mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock -w 600 9 || die "another download holds $cache/lock"
-[ -d "$dir" ] || fetch
+[ -d "$dir/displays" ] || fetch
 echo "$dir"

@@ -211,7 +211,7 @@ void kms_cursor_blend(const struct vgpu_cursor *cursor, const struct vgpu_rect *
 
 	for (uint32_t y = both.y; y < both.y + both.height; y++) {
 		uint32_t *row = (uint32_t *)((uint8_t *)pixels + (y - rect->y) * stride);
-		const uint32_t *over = cursor->pixels + (y - cursor->y) * VGPU_CURSOR_SIZE;
+		const uint32_t *over = cursor->pixels + (size_t)(y - cursor->y) * VGPU_CURSOR_SIZE;
 
 		for (uint32_t x = both.x; x < both.x + both.width; x++)
 			row[x - rect->x] = blend(over[x - cursor->x], row[x - rect->x]);

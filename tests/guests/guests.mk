@@ -30,3 +30,10 @@ live-target: setup
 	@$(MAKE) --no-print-directory CROSS=aarch64 BUILD=$(TARGET_BUILD) sysroot
 	@$(MAKE) --no-print-directory CROSS=aarch64 BUILD=$(TARGET_BUILD) dist
 	@BUILD=$(BUILD) tests/guests/target.sh $(TARGET_BUILD)/vgpu-$(VERSION)-aarch64.tar.gz
+
+.PHONY: live-kms
+## play recordings onto a real kernel's displays in QEMU, also with CROSS=aarch64
+live-kms: setup
+	@$(MAKE) --no-print-directory $(BUILD)/tests/guests/kms-play
+	@$(MAKE) --no-print-directory CROSS= BUILD=build $(GUEST_TOOLS:$(BUILD)/%=build/%)
+	@BUILD=build GUEST_BUILD=$(BUILD) CROSS=$(CROSS) SYSROOT=$(SYSROOT) tests/guests/kms.sh

@@ -85,6 +85,27 @@ static bool read_image(const char *path, struct image *image)
 	return !why;
 }
 
+/* A smaller picture becomes one of the other's size: centered, black around it. */
+static bool center(struct image *image, uint32_t width, uint32_t height)
+{
+	uint8_t *rgb;
+	uint32_t left, top;
+
+	if (image->width > width || image->height > height)
+		return false;
+	rgb = alloc_pixels(width, height);
+	if (!rgb)
+		return false;
+	left = (width - image->width) / 2;
+	top = (height - image->height) / 2;
+	for (uint32_t y = 0; y < image->height; y++)
+		memcpy(rgb + (((size_t)top + y) * width + left) * 3,
+		       image->rgb + (size_t)y * image->width * 3, (size_t)image->width * 3);
+	free(image->rgb);
+	*image = (struct image){.width = width, .height = height, .rgb = rgb};
+	return true;
+}
+
 /* Prints how many pixels differ, the first of them and the rectangle of all. */
 static bool same_pixels(const struct image *a, const struct image *b)
 {
@@ -121,18 +142,26 @@ static bool same_pixels(const struct image *a, const struct image *b)
 int main(int argc, char **argv)
 {
 	struct image a = {0}, b = {0};
+	bool centered = argc == 4 && strcmp(argv[1], "--centered") == 0;
 	int status = EXIT_SUCCESS;
 
-	if (argc != 3) {
-		fputs("Usage: imgcmp A B\n"
+	if (centered) {
+		argv++;
+	} else if (argc != 3) {
+		fputs("Usage: imgcmp [--centered] A B\n"
 		      "\n"
-		      "Compares two pictures, PNG or PPM, as 8-bit RGB pixels. Exit status: 0 if\n"
-		      "they are equal, 1 if not, 2 if one cannot be read.\n",
+		      "Compares two pictures, PNG or PPM, as 8-bit RGB pixels; with --centered A "
+		      "is\n"
+		      "in the middle of B, and all around is black. Exit status: 0 if they are\n"
+		      "equal, 1 if not, 2 if one cannot be read.\n",
 		      stderr);
 		return EXIT_UNUSABLE;
 	}
 	if (!read_image(argv[1], &a) || !read_image(argv[2], &b)) {
 		status = EXIT_UNUSABLE;
+	} else if (centered && !center(&a, b.width, b.height)) {
+		puts("A is larger than B");
+		status = EXIT_DIFFERENT;
 	} else if (a.width != b.width || a.height != b.height) {
 		printf("sizes differ: %ux%u, %ux%u\n", a.width, a.height, b.width, b.height);
 		status = EXIT_DIFFERENT;

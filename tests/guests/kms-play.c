@@ -33,10 +33,15 @@ static const char usage[] =
 	"  --connector NAME   this connector instead of all\n"
 	"  --legacy           no atomic commits\n"
 	"  --none             no display at all, to compare how long that takes\n"
-	"  --until COUNT      stop after so many requests\n"
+	"  --until COUNT      stop after so many requests, not after the last\n"
 	"\n"
 	"Ends with SIGTERM. Exit status: 0, 1 if the trace cannot be played, 3 if there is\n"
 	"no display.\n";
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 static void say(void *opaque, const char *line)
 {
@@ -61,6 +66,14 @@ static void run_display(struct play *play, int timeout_ms, int end_fd, bool *end
 	*end = fds[1].revents != 0;
 }
 
+static void on_answer(void *opaque, const struct vgpu_player_answer *answer)
+{
+	struct play *play = opaque;
+
+	(void)answer;
+	play->requests++;
+}
+
 /* As a bus does it: the display has its turn between the guest's requests. */
 static bool on_stop(void *opaque)
 {
@@ -68,7 +81,7 @@ static bool on_stop(void *opaque)
 	bool end = false;
 
 	run_display(play, 0, -1, &end);
-	return play->requests++ == play->until;
+	return play->requests >= play->until;
 }
 
 static bool wants_frame(void *opaque, const struct vgpu_trace_frame *frame)
@@ -93,6 +106,7 @@ static int play_all(struct vgpu_player *player, struct vgpu_target *target, stru
 		    struct vgpu_error *err)
 {
 	static const struct vgpu_player_events events = {
+		.answer = on_answer,
 		.wants_frame = wants_frame,
 		.stop = on_stop,
 	};
@@ -116,7 +130,8 @@ static int play_on(struct vgpu_player *player, struct vgpu_kms_options *options,
 		   uint64_t until, struct vgpu_error *err)
 {
 	struct vgpu_target_options target_options;
-	struct play play = {.until = until};
+	/* What comes after the last request, such as a reset, would leave no picture. */
+	struct play play = {.until = min_u64(until, vgpu_player_requests(player))};
 	int rc = 1;
 
 	vgpu_player_target_options(player, &target_options);
