@@ -469,18 +469,23 @@ static int init_bridge(struct vgpu_hvisor *hvisor, struct vgpu_error *err)
 }
 
 /*
- * A daemon that died may have left a vCPU waiting. It sees that its flag has
- * changed, takes 0 for an answer and goes on. Requests that are there already
- * are answered properly instead.
+ * A daemon that died may have left vCPUs waiting. Each sees that its flag has
+ * changed, takes 0 for an answer and goes on. One whose request is in the new
+ * page already was freed by that page, and gets its answer instead.
  */
 static void free_stuck_cpus(struct vgpu_hvisor *hvisor)
 {
+	struct hvisor_bridge *bridge = hvisor->bridge;
+	uint32_t rear =
+		atomic_load_explicit((_Atomic uint32_t *)&bridge->req_rear, memory_order_acquire);
 	struct hvisor_request none = {0};
+	uint64_t waiting = 0;
 
-	if (atomic_load((_Atomic uint32_t *)&hvisor->bridge->req_rear) != 0)
-		return;
+	for (uint32_t i = 0; i < rear && i < HVISOR_RING_SIZE; i++)
+		waiting |= 1ull << (bridge->requests[i].src_cpu % 64);
 	for (none.src_cpu = 0; none.src_cpu < hvisor->layout->cpus; none.src_cpu++)
-		answer(hvisor, &none, 0);
+		if ((waiting >> none.src_cpu & 1) == 0)
+			answer(hvisor, &none, 0);
 }
 
 static int open_wake_fd(struct vgpu_hvisor *hvisor, struct vgpu_error *err)
