@@ -167,8 +167,8 @@ replay: all
 golden-check: all
 	$(if $(TRACES),$(EMULATOR) $(BUILD)/vgpu-replay --check-golden --jobs $(JOBS) $(TRACES))
 
-## replay speed on the built-in device, beside memcpy
-bench: $(BUILD)/tests/bench/bench
+## replay speed on the built-in device, beside memcpy; latency of a zone's accesses
+bench: $(BUILD)/tests/bench/bench hvisor-bench
 	$< $(TRACES)
 
 ## report of the lines that the tests execute, in build-coverage/html

@@ -99,21 +99,32 @@ static void print_log(const struct fixture *fixture)
 		fclose(file);
 }
 
+static void end_daemon(struct fixture *fixture)
+{
+	if (fixture->daemon == 0)
+		return;
+	kill(fixture->daemon, SIGKILL);
+	fixture_wait(fixture);
+}
+
+void fixture_close_quietly(struct fixture *fixture)
+{
+	end_daemon(fixture);
+	sim_free(fixture->sim);
+	nftw(fixture->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 unsigned int fixture_close(struct fixture *fixture)
 {
-	if (fixture->daemon != 0) {
-		kill(fixture->daemon, SIGKILL);
-		fixture_wait(fixture);
-	}
+	end_daemon(fixture);
 	sim_check_idle(fixture->sim);
 	unsigned int findings = sim_num_findings(fixture->sim);
 	for (unsigned int i = 0; i < findings; i++)
 		fprintf(stderr, "\n  finding: %s\n", sim_finding(fixture->sim, i));
 	if (findings != 0)
 		print_log(fixture);
-	sim_free(fixture->sim);
-	nftw(fixture->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	return findings;
+	fixture_close_quietly(fixture);
+	return findings + fixture->was_not_ready;
 }
 
 /* ---- the daemon ------------------------------------------------------------------------ */
@@ -169,23 +180,20 @@ static void run_daemon(const struct fixture *fixture, struct command *command)
 	_exit(127);
 }
 
-void fixture_start(struct fixture *fixture, const char *trace, const char *argument)
+/* Starts the program of that name, whose first arguments these are. */
+static void start(struct fixture *fixture, const char *program, const char *const *arguments)
 {
 	struct command command = {.count = 0};
-	char program[600];
+	struct sim_stats stats;
+	char path[600];
 
-	snprintf(fixture->trace, sizeof(fixture->trace), "%.64s/%.60s", fixture->folder, trace);
-	snprintf(program, sizeof(program), "%s/../../vgpu-record", tests_folder);
+	sim_stats(fixture->sim, &stats);
+	fixture->inits = stats.inits;
+	snprintf(path, sizeof(path), "%s/%s", tests_folder, program);
 	add_emulator(&command);
-	add_argument(&command, program);
-	add_argument(&command, "zone1");
-	add_argument(&command, "--config");
-	add_argument(&command, fixture->config);
-	add_argument(&command, "--display=none");
-	add_argument(&command, "-o");
-	add_argument(&command, fixture->trace);
-	if (argument != NULL)
-		add_argument(&command, argument);
+	add_argument(&command, path);
+	for (; *arguments != NULL; arguments++)
+		add_argument(&command, *arguments);
 	fflush(NULL);
 	fixture->daemon = fork();
 	if (fixture->daemon < 0)
@@ -196,18 +204,53 @@ void fixture_start(struct fixture *fixture, const char *trace, const char *argum
 		free(command.arguments[i]);
 }
 
+void fixture_run(struct fixture *fixture, const char *const *arguments)
+{
+	start(fixture, "../../vgpu-record", arguments);
+}
+
+void fixture_start(struct fixture *fixture, const char *trace, const char *argument)
+{
+	const char *arguments[] = {
+		"zone1", "--config",	 fixture->config, "--display=none",
+		"-o",	 fixture->trace, argument,	  NULL,
+	};
+
+	snprintf(fixture->trace, sizeof(fixture->trace), "%.64s/%.60s", fixture->folder, trace);
+	fixture_run(fixture, arguments);
+}
+
+void fixture_start_bad(struct fixture *fixture, const char *fault)
+{
+	start(fixture, "bad-daemon", (const char *[]){fault, NULL});
+}
+
+bool fixture_ready(struct fixture *fixture)
+{
+	if (sim_wait_ready(fixture->sim, fixture->inits, WAIT_MS))
+		return true;
+	fixture->was_not_ready = true;
+	print_log(fixture);
+	return false;
+}
+
 bool fixture_serve(struct fixture *fixture, const char *trace)
 {
 	fixture_start(fixture, trace, NULL);
-	if (sim_wait_ready(fixture->sim, WAIT_MS))
-		return true;
-	print_log(fixture);
-	return false;
+	return fixture_ready(fixture);
 }
 
 void fixture_signal(const struct fixture *fixture, int signal)
 {
 	kill(fixture->daemon, signal);
+}
+
+void fixture_pause(const struct fixture *fixture)
+{
+	int status;
+
+	kill(fixture->daemon, SIGSTOP);
+	waitpid(fixture->daemon, &status, WUNTRACED);
 }
 
 int fixture_wait(struct fixture *fixture)

@@ -16,7 +16,9 @@ struct fixture {
 	uint32_t width, height; /* of the display, in the configuration */
 	struct sim *sim;
 	char folder[64], config[128], trace[128], log[128];
-	pid_t daemon; /* 0: none runs */
+	pid_t daemon;	    /* 0: none runs */
+	unsigned int inits; /* before it was started */
+	bool was_not_ready;
 };
 
 /* The program's name, from which the folder of what was built is known. */
@@ -26,17 +28,31 @@ void fixture_set_program(const char *argv0);
 void fixture_init(struct fixture *fixture);
 /* The machine without a daemon. Ends the program if that cannot be had. */
 void fixture_open(struct fixture *fixture);
-/* Ends what still runs, removes the folder, returns the number of findings, which are printed. */
+/*
+ * Ends what still runs and removes the folder. Returns the number of findings,
+ * which are printed; a daemon that was not ready is one.
+ */
 unsigned int fixture_close(struct fixture *fixture);
+
+/* The same for a test that has looked at the findings, or made them. */
+void fixture_close_quietly(struct fixture *fixture);
 
 /*
  * Starts vgpu-record zone1 with one more argument, or NULL, recording to a file
  * of that name. Does not wait.
  */
 void fixture_start(struct fixture *fixture, const char *trace, const char *argument);
-/* Starts it and waits until it is ready. */
+/* Starts vgpu-record with these arguments and no others. */
+void fixture_run(struct fixture *fixture, const char *const *arguments);
+/* Starts bad-daemon with a fault. */
+void fixture_start_bad(struct fixture *fixture, const char *fault);
+/* Whether the daemon is ready, soon; if not, fixture_close() tells of it as well. */
+bool fixture_ready(struct fixture *fixture);
+/* Starts vgpu-record and waits until it is ready. */
 bool fixture_serve(struct fixture *fixture, const char *trace);
 void fixture_signal(const struct fixture *fixture, int signal);
+/* Stops it where it is, until it gets SIGCONT. */
+void fixture_pause(const struct fixture *fixture);
 /* Waits for its end: the exit status, 128 and the signal, or -1 if it does not end. */
 int fixture_wait(struct fixture *fixture);
 /* SIGTERM, and its end. */

@@ -156,7 +156,7 @@ static void put_zone(uint8_t *info, uint32_t id, uint64_t cpus, const char *name
 {
 	memcpy(info, &id, sizeof(id));
 	memcpy(info + 8, &cpus, sizeof(cpus));
-	memcpy(info + 16, name, strlen(name));
+	snprintf((char *)info + 16, 32, "%s", name);
 }
 
 /* Bytes 49 to 55 of an entry are what was on the hypervisor's stack. */

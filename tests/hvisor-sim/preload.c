@@ -72,18 +72,6 @@ typedef void *mmap_function(void *address, size_t len, int prot, int flags, int 
 typedef FILE *fopen_function(const char *path, const char *mode);
 typedef DIR *opendir_function(const char *path);
 
-int open(const char *path, int flags, ...);
-int open64(const char *path, int flags, ...);
-int openat(int folder, const char *path, int flags, ...);
-int openat64(int folder, const char *path, int flags, ...);
-int close(int fd);
-int ioctl(int fd, unsigned long command, ...);
-void *mmap(void *address, size_t len, int prot, int flags, int fd, off_t offset);
-void *mmap64(void *address, size_t len, int prot, int flags, int fd, off_t offset);
-FILE *fopen(const char *path, const char *mode);
-FILE *fopen64(const char *path, const char *mode);
-DIR *opendir(const char *path);
-
 /* ---- the connection ---------------------------------------------------------------- */
 
 static int connect_simulator(void)
@@ -255,14 +243,24 @@ int close(int fd)
 	return NEXT(close_function, "close")(fd);
 }
 
-/* The device tree of the root zone, which says where there is memory. */
+/*
+ * The device tree of the root zone, which says where there is memory, and the
+ * mappings of a process that is to be a daemon.
+ */
 static const char *redirect(const char *path, char *buffer, size_t size)
 {
-	if (!is_simulated(path, DEVICE_TREE))
+	const char *socket_path = getenv(SIM_ENV_SOCKET);
+	int pid, end = 0;
+
+	if (is_simulated(path, DEVICE_TREE)) {
+		snprintf(buffer, size, "%s" SIM_TREE_SUFFIX "%s", socket_path,
+			 path + strlen(DEVICE_TREE));
+		return buffer;
+	}
+	if (socket_path == NULL || sscanf(path, "/proc/%d/maps%n", &pid, &end) != 1 || end == 0)
 		return path;
-	snprintf(buffer, size, "%s" SIM_TREE_SUFFIX "%s", getenv(SIM_ENV_SOCKET),
-		 path + strlen(DEVICE_TREE));
-	return buffer;
+	snprintf(buffer, size, "%s" SIM_MAPS_SUFFIX "%d", socket_path, pid);
+	return access(buffer, R_OK) == 0 ? buffer : path;
 }
 
 FILE *fopen(const char *path, const char *mode)

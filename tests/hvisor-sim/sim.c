@@ -525,12 +525,12 @@ void sim_check_idle(struct sim *sim)
 		sim_note(sim, "interrupts in the result ring without a FINISH_REQ");
 }
 
-static bool wait_for(bool (*done)(struct sim *sim, unsigned int cpu), struct sim *sim,
-		     unsigned int cpu, unsigned int timeout_ms)
+static bool wait_for(bool (*done)(struct sim *sim, unsigned int which), struct sim *sim,
+		     unsigned int which, unsigned int timeout_ms)
 {
 	uint64_t deadline = deadline_ns(timeout_ms);
 
-	while (!done(sim, cpu)) {
+	while (!done(sim, which)) {
 		if (now_ns() > deadline)
 			return false;
 		nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
@@ -538,18 +538,15 @@ static bool wait_for(bool (*done)(struct sim *sim, unsigned int cpu), struct sim
 	return true;
 }
 
-static bool is_ready(struct sim *sim, unsigned int cpu)
+static bool is_ready(struct sim *sim, unsigned int inits)
 {
-	uint8_t *page = sim_page(sim);
-
-	(void)cpu;
-	return page != NULL &&
-	       __atomic_load_n(page + sim->geometry.need_wakeup, __ATOMIC_ACQUIRE) == 1;
+	return __atomic_load_n(&sim->num_pages, __ATOMIC_ACQUIRE) > inits &&
+	       __atomic_load_n(sim_page(sim) + sim->geometry.need_wakeup, __ATOMIC_ACQUIRE) == 1;
 }
 
-bool sim_wait_ready(struct sim *sim, unsigned int timeout_ms)
+bool sim_wait_ready(struct sim *sim, unsigned int inits, unsigned int timeout_ms)
 {
-	return wait_for(is_ready, sim, 0, timeout_ms);
+	return wait_for(is_ready, sim, inits, timeout_ms);
 }
 
 static bool is_blocked(struct sim *sim, unsigned int cpu)

@@ -54,8 +54,11 @@ void sim_free(struct sim *sim);
 const char *sim_socket(const struct sim *sim);
 /* The zone's memory; NULL outside it. */
 void *sim_ram(struct sim *sim, uint64_t gpa, uint64_t len);
-/* Waits until the daemon asks for wake-ups, which it does when all is set up. */
-bool sim_wait_ready(struct sim *sim, unsigned int timeout_ms);
+/*
+ * Waits until there were more INIT_VIRTIO than inits, and the daemon that came
+ * asks for wake-ups, which it does when all is set up.
+ */
+bool sim_wait_ready(struct sim *sim, unsigned int inits, unsigned int timeout_ms);
 /* Waits until the vCPU is stuck in an access. */
 bool sim_wait_blocked(struct sim *sim, unsigned int cpu, unsigned int timeout_ms);
 

@@ -14,6 +14,8 @@
 /* Beside the socket: what stands for /dev/hvisor and for /proc/device-tree. */
 #define SIM_NODE_SUFFIX ".node"
 #define SIM_TREE_SUFFIX ".tree"
+/* And, with a process ID behind it, what /proc/PID/maps says instead. */
+#define SIM_MAPS_SUFFIX ".maps-"
 
 enum sim_call {
 	SIM_IOCTL,
