@@ -64,14 +64,17 @@ static void serve(struct bridge *bridge)
 		answer(bridge, cpu);
 }
 
-static void use_early(int fd)
+/* Whether the simulator let it pass, as the real module does. */
+static bool use_early(int fd)
 {
 	if (has("early-finish"))
 		ioctl(fd, FINISH_REQ);
 	if (has("early-map"))
-		mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+		return mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED;
 	if (has("foreign"))
-		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0x48000000);
+		return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0x48000000) !=
+		       MAP_FAILED;
+	return true;
 }
 
 int main(int argc, char **argv)
@@ -81,8 +84,7 @@ int main(int argc, char **argv)
 	if (argc != 2 || fd < 0)
 		return 2;
 	fault = argv[1];
-	use_early(fd);
-	if (ioctl(fd, INIT_VIRTIO) != 0)
+	if (!use_early(fd) || ioctl(fd, INIT_VIRTIO) != 0)
 		return 2;
 	struct bridge *bridge = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (bridge == MAP_FAILED)

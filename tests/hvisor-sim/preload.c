@@ -47,22 +47,14 @@ static int connection = -1;
 static bool is_device[MAX_FDS];
 
 /* The C library's own function, or that of the next library in line. */
-static void *next(const char *name)
+static void find_next(const char *name, void *function)
 {
-	void *function = dlsym(RTLD_NEXT, name);
+	void *address = dlsym(RTLD_NEXT, name);
 
-	if (function == NULL)
+	if (address == NULL)
 		abort();
-	return function;
+	memcpy(function, &address, sizeof(address));
 }
-
-/* Function pointers and object pointers are not converted in C; POSIX says that they can be. */
-#define NEXT(type, name)                                                                           \
-	((union {                                                                                  \
-		 void *object;                                                                     \
-		 type *function;                                                                   \
-	 }){.object = next(name)}                                                                  \
-		 .function)
 
 typedef int open_function(const char *path, int flags, ...);
 typedef int openat_function(int folder, const char *path, int flags, ...);
@@ -71,6 +63,30 @@ typedef int ioctl_function(int fd, unsigned long command, ...);
 typedef void *mmap_function(void *address, size_t len, int prot, int flags, int fd, off_t offset);
 typedef FILE *fopen_function(const char *path, const char *mode);
 typedef DIR *opendir_function(const char *path);
+
+static int real_open(const char *path, int flags, int mode)
+{
+	open_function *real;
+
+	find_next("open", &real);
+	return real(path, flags, mode);
+}
+
+static int real_close(int fd)
+{
+	close_function *real;
+
+	find_next("close", &real);
+	return real(fd);
+}
+
+static void *real_mmap(void *address, size_t len, int prot, int flags, int fd, off_t offset)
+{
+	mmap_function *real;
+
+	find_next("mmap", &real);
+	return real(address, len, prot, flags, fd, offset);
+}
 
 /* ---- the connection ---------------------------------------------------------------- */
 
@@ -176,9 +192,9 @@ static int open_device(int flags)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s" SIM_NODE_SUFFIX, getenv(SIM_ENV_SOCKET));
-	fd = NEXT(open_function, "open")(path, flags);
+	fd = real_open(path, flags, 0);
 	if (fd >= MAX_FDS) {
-		NEXT(close_function, "close")(fd);
+		real_close(fd);
 		errno = EMFILE;
 		return -1;
 	}
@@ -186,6 +202,9 @@ static int open_device(int flags)
 		__atomic_store_n(&is_device[fd], true, __ATOMIC_RELAXED);
 	return fd;
 }
+
+/* The C library names parameters otherwise. NOLINTBEGIN(*-inconsistent-declaration-parameter-name)
+ */
 
 static int mode_of(int flags, va_list args)
 {
@@ -201,7 +220,7 @@ int open(const char *path, int flags, ...)
 	va_end(args);
 	if (is_simulated(path, DEVICE))
 		return open_device(flags);
-	return NEXT(open_function, "open")(path, flags, mode);
+	return real_open(path, flags, mode);
 }
 
 int open64(const char *path, int flags, ...)
@@ -223,7 +242,9 @@ int openat(int folder, const char *path, int flags, ...)
 	va_end(args);
 	if (is_simulated(path, DEVICE))
 		return open_device(flags);
-	return NEXT(openat_function, "openat")(folder, path, flags, mode);
+	openat_function *real;
+	find_next("openat", &real);
+	return real(folder, path, flags, mode);
 }
 
 int openat64(int folder, const char *path, int flags, ...)
@@ -240,7 +261,7 @@ int close(int fd)
 {
 	if (is_forwarded(fd))
 		__atomic_store_n(&is_device[fd], false, __ATOMIC_RELAXED);
-	return NEXT(close_function, "close")(fd);
+	return real_close(fd);
 }
 
 /*
@@ -267,7 +288,10 @@ FILE *fopen(const char *path, const char *mode)
 {
 	char buffer[4096];
 
-	return NEXT(fopen_function, "fopen")(redirect(path, buffer, sizeof(buffer)), mode);
+	fopen_function *real;
+
+	find_next("fopen", &real);
+	return real(redirect(path, buffer, sizeof(buffer)), mode);
 }
 
 FILE *fopen64(const char *path, const char *mode)
@@ -279,7 +303,10 @@ DIR *opendir(const char *path)
 {
 	char buffer[4096];
 
-	return NEXT(opendir_function, "opendir")(redirect(path, buffer, sizeof(buffer)));
+	opendir_function *real;
+
+	find_next("opendir", &real);
+	return real(redirect(path, buffer, sizeof(buffer)));
 }
 
 /* ---- ioctl ----------------------------------------------------------------------------- */
@@ -318,7 +345,9 @@ int ioctl(int fd, unsigned long command, ...)
 	va_end(args);
 	if (is_forwarded(fd))
 		return device_ioctl(command, argument);
-	return NEXT(ioctl_function, "ioctl")(fd, command, argument);
+	ioctl_function *real;
+	find_next("ioctl", &real);
+	return real(fd, command, argument);
 }
 
 /* ---- mmap ------------------------------------------------------------------------------ */
@@ -332,7 +361,6 @@ static void *device_mmap(void *address, size_t len, int prot, int flags, off_t o
 		.prot = (uint32_t)prot,
 		.flags = (uint32_t)flags,
 	};
-	mmap_function *real = NEXT(mmap_function, "mmap");
 	struct sim_reply reply;
 	int fd = -1;
 
@@ -344,9 +372,9 @@ static void *device_mmap(void *address, size_t len, int prot, int flags, off_t o
 	}
 	/* Where the machine has nothing the call succeeds, and a touch is the end. */
 	if (fd < 0)
-		return real(address, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	void *mapped = real(address, len, prot, flags, fd, (off_t)reply.offset);
-	NEXT(close_function, "close")(fd);
+		return real_mmap(address, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *mapped = real_mmap(address, len, prot, flags, fd, (off_t)reply.offset);
+	real_close(fd);
 	return mapped;
 }
 
@@ -354,10 +382,12 @@ void *mmap(void *address, size_t len, int prot, int flags, int fd, off_t offset)
 {
 	if (is_forwarded(fd))
 		return device_mmap(address, len, prot, flags, offset);
-	return NEXT(mmap_function, "mmap")(address, len, prot, flags, fd, offset);
+	return real_mmap(address, len, prot, flags, fd, offset);
 }
 
 void *mmap64(void *address, size_t len, int prot, int flags, int fd, off_t offset)
 {
 	return mmap(address, len, prot, flags, fd, offset);
 }
+
+/* NOLINTEND(*-inconsistent-declaration-parameter-name) */
