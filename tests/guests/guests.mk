@@ -22,14 +22,25 @@ live: setup
 	@$(MAKE) --no-print-directory all $(GUEST_TOOLS)
 	@RUXOS_BIN='$(RUXOS_BIN)' BUILD=$(BUILD) tests/guests/live.sh
 
+# The guest of a simulated hvisor, and what makes it one.
+$(BUILD)/tests/guests/hvisor-zone: $(call objects,tests/guests/hvisor-zone.c \
+		$(addprefix tests/hvisor-sim/,sim.c module.c sim_target.c)) \
+		$(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
+	@mkdir -p $(@D)
+	$(link)
+
 TARGET_BUILD ?= build-aarch64
-.PHONY: live-target
+TARGET_TOOLS := tests/guests/hvisor-zone tests/hvisor-sim/preload.so
+.PHONY: live-target target-tools
+target-tools: dist $(addprefix $(BUILD)/,$(TARGET_TOOLS))
 ## boot the arm64 tarball on an arm64 kernel that has nothing else
 live-target: setup
 	@scripts/setup.sh cross
+	@$(MAKE) --no-print-directory all $(GUEST_TOOLS)
 	@$(MAKE) --no-print-directory CROSS=aarch64 BUILD=$(TARGET_BUILD) sysroot
-	@$(MAKE) --no-print-directory CROSS=aarch64 BUILD=$(TARGET_BUILD) dist
-	@BUILD=$(BUILD) tests/guests/target.sh $(TARGET_BUILD)/vgpu-$(VERSION)-aarch64.tar.gz
+	@$(MAKE) --no-print-directory CROSS=aarch64 BUILD=$(TARGET_BUILD) target-tools
+	@BUILD=$(BUILD) TARGET_BUILD=$(TARGET_BUILD) tests/guests/target.sh \
+		$(TARGET_BUILD)/vgpu-$(VERSION)-aarch64.tar.gz
 
 .PHONY: live-kms
 ## play recordings onto a real kernel's displays in QEMU, also with CROSS=aarch64
