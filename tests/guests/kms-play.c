@@ -6,9 +6,10 @@
  */
 #include "player.h"
 
-#include <errno.h>
+#include <endian.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <linux/virtio_gpu.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,9 +22,21 @@
 #define EXIT_NO_SCREEN 3
 
 struct play {
-	struct vgpu_kms *kms; /* NULL: play without a display, to compare */
+	struct vgpu_kms *kms; /* NULL: there is none */
 	uint64_t requests, until;
 	uint64_t runs;
+	bool slow;
+	bool flushed; /* the last request was a flush */
+};
+
+/* Longer than a frame takes on the screen. */
+#define SLOW_NS 20000000ull
+
+struct settings {
+	struct vgpu_kms_options display;
+	bool none; /* play without a display, to compare */
+	bool slow;
+	uint64_t until;
 };
 
 static const char usage[] =
@@ -33,6 +46,7 @@ static const char usage[] =
 	"  --connector NAME   this connector instead of all\n"
 	"  --legacy           no atomic commits\n"
 	"  --none             no display at all, to compare how long that takes\n"
+	"  --slow             give every frame the time to be shown\n"
 	"  --until COUNT      stop after so many requests, not after the last\n"
 	"\n"
 	"Ends with SIGTERM. Exit status: 0, 1 if the trace cannot be played, 3 if there is\n"
@@ -69,8 +83,12 @@ static void run_display(struct play *play, int timeout_ms, int end_fd, bool *end
 static void on_answer(void *opaque, const struct vgpu_player_answer *answer)
 {
 	struct play *play = opaque;
+	const struct vgpu_trace_request *recorded = answer->recorded;
+	uint32_t type = 0;
 
-	(void)answer;
+	if (recorded->request_len >= sizeof(type))
+		memcpy(&type, recorded->request, sizeof(type));
+	play->flushed = le32toh(type) == VIRTIO_GPU_CMD_RESOURCE_FLUSH;
 	play->requests++;
 }
 
@@ -78,17 +96,13 @@ static void on_answer(void *opaque, const struct vgpu_player_answer *answer)
 static bool on_stop(void *opaque)
 {
 	struct play *play = opaque;
+	uint64_t until = play->slow && play->flushed ? vgpu_now_ns() + SLOW_NS : 0;
 	bool end = false;
 
-	run_display(play, 0, -1, &end);
+	do
+		run_display(play, until != 0, -1, &end);
+	while (vgpu_now_ns() < until);
 	return play->requests >= play->until;
-}
-
-static bool wants_frame(void *opaque, const struct vgpu_trace_frame *frame)
-{
-	(void)opaque;
-	(void)frame;
-	return false;
 }
 
 static int end_signals(void)
@@ -107,7 +121,6 @@ static int play_all(struct vgpu_player *player, struct vgpu_target *target, stru
 {
 	static const struct vgpu_player_events events = {
 		.answer = on_answer,
-		.wants_frame = wants_frame,
 		.stop = on_stop,
 	};
 	uint64_t begin = vgpu_now_ns();
@@ -126,32 +139,36 @@ static int play_all(struct vgpu_player *player, struct vgpu_target *target, stru
 	return 0;
 }
 
-static int play_on(struct vgpu_player *player, struct vgpu_kms_options *options, bool none,
-		   uint64_t until, struct vgpu_error *err)
+static int play_on(struct vgpu_player *player, const struct settings *settings,
+		   struct vgpu_error *err)
 {
+	struct vgpu_kms_options options = settings->display;
 	struct vgpu_target_options target_options;
 	/* What comes after the last request, such as a reset, would leave no picture. */
-	struct play play = {.until = min_u64(until, vgpu_player_requests(player))};
+	struct play play = {
+		.until = min_u64(settings->until, vgpu_player_requests(player)),
+		.slow = settings->slow,
+	};
 	int rc = 1;
 
 	vgpu_player_target_options(player, &target_options);
 	struct vgpu_target *target = vgpu_target_builtin.open(&target_options, err);
 	if (target == NULL)
 		return 1;
-	options->device = target->ops->device(target);
-	options->log = say;
-	if (!none) {
-		play.kms = vgpu_kms_new(options, NULL, err);
+	options.device = target->ops->device(target);
+	options.log = say;
+	if (!settings->none) {
+		play.kms = vgpu_kms_new(&options, NULL, err);
 		rc = EXIT_NO_SCREEN;
 	}
-	if (none || play.kms != NULL)
+	if (settings->none || play.kms != NULL)
 		rc = play_all(player, target, &play, err);
 	vgpu_kms_free(play.kms);
 	vgpu_target_builtin.close(target);
 	return rc;
 }
 
-static int play_file(const char *path, struct vgpu_kms_options *options, bool none, uint64_t until)
+static int play_file(const char *path, const struct settings *settings)
 {
 	struct vgpu_error err = {0};
 	struct vgpu_player *player = NULL;
@@ -161,7 +178,7 @@ static int play_file(const char *path, struct vgpu_kms_options *options, bool no
 	if (reader != NULL)
 		player = vgpu_player_new(reader, &err);
 	if (player != NULL)
-		rc = play_on(player, options, none, until, &err);
+		rc = play_on(player, settings, &err);
 	if (rc != 0)
 		fprintf(stderr, "kms-play: %s\n", err.text);
 	else
@@ -178,30 +195,32 @@ int main(int argc, char **argv)
 		{"connector", required_argument, NULL, 'n'},
 		{"legacy", no_argument, NULL, 'l'},
 		{"none", no_argument, NULL, '0'},
+		{"slow", no_argument, NULL, 's'},
 		{"until", required_argument, NULL, 'u'},
 		{NULL, 0, NULL, 0},
 	};
-	struct vgpu_kms_options options = {0};
-	uint64_t until = UINT64_MAX;
-	bool none = false;
+	struct settings settings = {.until = UINT64_MAX};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case 'c':
-			options.card = optarg;
+			settings.display.card = optarg;
 			break;
 		case 'n':
-			options.connector = optarg;
+			settings.display.connector = optarg;
 			break;
 		case 'l':
-			options.legacy = true;
+			settings.display.legacy = true;
 			break;
 		case '0':
-			none = true;
+			settings.none = true;
+			break;
+		case 's':
+			settings.slow = true;
 			break;
 		case 'u':
-			until = strtoull(optarg, NULL, 0);
+			settings.until = strtoull(optarg, NULL, 0);
 			break;
 		default:
 			fputs(usage, stderr);
@@ -212,5 +231,5 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
-	return play_file(argv[optind], &options, none, until);
+	return play_file(argv[optind], &settings);
 }

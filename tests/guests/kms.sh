@@ -62,7 +62,7 @@ make_overlay() {
 	cp -L "$(find_library "${loader##*/}")" "$overlay$loader"
 	cp "$2"/displays/*.ko "$overlay/modules"
 	cp "$(dirname "$0")/linux/kms" "$overlay/guests"
-	for trace in ruxos_boot linux_console linux_modetest; do
+	for trace in ruxos_boot edk2_console linux_modetest; do
 		cp "traces/$trace.trace" "$overlay/traces"
 	done
 }
@@ -122,7 +122,7 @@ same_but_cursor() {
 # ---- steps ----------------------------------------------------------------------------
 
 ruxos=golden/ruxos_boot/frame-000004.png
-console=golden/linux_console/frame-000421.png
+edk2=golden/edk2_console/frame-000380.png
 modetest=golden/linux_modetest/frame-000007.png
 
 # run_step DISPLAY WHAT
@@ -140,8 +140,8 @@ run_step() {
 	taken) kms_start "$device" taken,/traces/ruxos_boot.trace ;;
 	damage | damage-legacy)
 		legacy=${2#damage}
-		kms_start "$device" "show${legacy:+,-$legacy},/traces/linux_console.trace"
-		same_picture "$console" "$dir/screen.ppm"
+		kms_start "$device" "show,--slow${legacy:+,-$legacy},/traces/edk2_console.trace"
+		same_picture "$edk2" "$dir/screen.ppm"
 		return
 		;;
 	resized)
