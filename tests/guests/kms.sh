@@ -180,10 +180,18 @@ if [ "${1:-}" = --in-process ]; then
 	exit
 fi
 
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 # shellcheck disable=SC2086 # a list of words
 [ $# -gt 0 ] || set -- $STEPS
 for step; do
+	case $step/$machine in
+	*/x86_64) ;;
+	cirrus-*)
+		printf 'skip      -  %s: the display needs a PC\n' "$step"
+		skipped=$((skipped + 1))
+		continue
+		;;
+	esac
 	begin=$(date +%s)
 	if why=$("$0" --in-process "$step" 2>&1); then
 		printf 'ok    %3d s  %s\n' $(($(date +%s) - begin)) "$step"
@@ -193,5 +201,5 @@ for step; do
 	printf 'FAIL  %3d s  %s: %s\n' $(($(date +%s) - begin)) "$step" "$why"
 	failed=$((failed + 1))
 done
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
