@@ -203,9 +203,6 @@ static int open_device(int flags)
 	return fd;
 }
 
-/* The C library names parameters otherwise. NOLINTBEGIN(*-inconsistent-declaration-parameter-name)
- */
-
 static int mode_of(int flags, va_list args)
 {
 	return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(args, int) : 0;
@@ -389,5 +386,3 @@ void *mmap64(void *address, size_t len, int prot, int flags, int fd, off_t offse
 {
 	return mmap(address, len, prot, flags, fd, offset);
 }
-
-/* NOLINTEND(*-inconsistent-declaration-parameter-name) */
