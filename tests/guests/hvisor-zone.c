@@ -86,7 +86,7 @@ static int run(const char *folder, struct vgpu_player *player)
 	if (sim == NULL)
 		return 1;
 	printf("socket %s\n", sim_socket(sim));
-	if (!sim_wait_ready(sim, WAIT_MS))
+	if (!sim_wait_ready(sim, 0, WAIT_MS))
 		printf("no daemon within %d s\n", WAIT_MS / 1000);
 	else
 		status = play(sim, &options, player);
