@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_gpu.h>
+#include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -119,6 +120,52 @@ const char *vgpu_feature_name(unsigned int bit)
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
 		if (features[i].bit == bit)
 			return features[i].name;
+	return NULL;
+}
+
+static const struct {
+	uint32_t offset;
+	const char *name;
+} registers[] = {
+	{VIRTIO_MMIO_MAGIC_VALUE, "MagicValue"},
+	{VIRTIO_MMIO_VERSION, "Version"},
+	{VIRTIO_MMIO_DEVICE_ID, "DeviceID"},
+	{VIRTIO_MMIO_VENDOR_ID, "VendorID"},
+	{VIRTIO_MMIO_DEVICE_FEATURES, "DeviceFeatures"},
+	{VIRTIO_MMIO_DEVICE_FEATURES_SEL, "DeviceFeaturesSel"},
+	{VIRTIO_MMIO_DRIVER_FEATURES, "DriverFeatures"},
+	{VIRTIO_MMIO_DRIVER_FEATURES_SEL, "DriverFeaturesSel"},
+	{VIRTIO_MMIO_QUEUE_SEL, "QueueSel"},
+	{VIRTIO_MMIO_QUEUE_NUM_MAX, "QueueSizeMax"},
+	{VIRTIO_MMIO_QUEUE_NUM, "QueueSize"},
+	{VIRTIO_MMIO_QUEUE_READY, "QueueReady"},
+	{VIRTIO_MMIO_QUEUE_NOTIFY, "QueueNotify"},
+	{VIRTIO_MMIO_INTERRUPT_STATUS, "InterruptStatus"},
+	{VIRTIO_MMIO_INTERRUPT_ACK, "InterruptACK"},
+	{VIRTIO_MMIO_STATUS, "Status"},
+	{VIRTIO_MMIO_QUEUE_DESC_LOW, "QueueDescLow"},
+	{VIRTIO_MMIO_QUEUE_DESC_HIGH, "QueueDescHigh"},
+	{VIRTIO_MMIO_QUEUE_AVAIL_LOW, "QueueDriverLow"},
+	{VIRTIO_MMIO_QUEUE_AVAIL_HIGH, "QueueDriverHigh"},
+	{VIRTIO_MMIO_QUEUE_USED_LOW, "QueueDeviceLow"},
+	{VIRTIO_MMIO_QUEUE_USED_HIGH, "QueueDeviceHigh"},
+	{0x0ac, "SHMSel"},
+	{0x0b0, "SHMLenLow"},
+	{0x0b4, "SHMLenHigh"},
+	{0x0b8, "SHMBaseLow"},
+	{0x0bc, "SHMBaseHigh"},
+	{VIRTIO_MMIO_CONFIG_GENERATION, "ConfigGeneration"},
+	{VIRTIO_MMIO_CONFIG, "events_read"},
+	{VIRTIO_MMIO_CONFIG + 4, "events_clear"},
+	{VIRTIO_MMIO_CONFIG + 8, "num_scanouts"},
+	{VIRTIO_MMIO_CONFIG + 12, "num_capsets"},
+};
+
+const char *vgpu_register_name(uint32_t offset)
+{
+	for (size_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++)
+		if (registers[i].offset == offset)
+			return registers[i].name;
 	return NULL;
 }
 

@@ -27,5 +27,7 @@ uint64_t vgpu_message_u64(const uint8_t *bytes, uint64_t len, uint64_t offset);
 
 /* "VIRTIO_F_VERSION_1"; NULL for a bit without a name. */
 const char *vgpu_feature_name(unsigned int bit);
+/* "QueueReady", as the specification names the registers of virtio-mmio; NULL: none. */
+const char *vgpu_register_name(uint32_t offset);
 
 #endif

@@ -495,7 +495,7 @@ static int submit(struct play *play, const struct vgpu_trace_request *request,
 		return trace_fault(play, vgpu_error_set(err, ENOMEM, "out of memory"));
 	/*
 	 * QEMU 7.2 misreads a chain that begins with direct descriptors and ends in an
-	 * indirect table (VG-IND-005), and how a ring is read is not the matter there.
+	 * indirect table (VG-IND-003), and how a ring is read is not the matter there.
 	 */
 	if (chain.indirect_at > 0 && !play->target->ops->exact)
 		chain.indirect_at = 0;

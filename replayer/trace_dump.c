@@ -82,9 +82,11 @@ static void text_outputs(const struct dump *dump, const struct vgpu_trace_output
 static void text_register(const struct dump *dump, const struct vgpu_trace_register *reg,
 			  uint64_t time_ns)
 {
-	fprintf(dump->out, "%8s %12.6f %-7s 0x%03x size=%u value=0x%" PRIx64 "\n", "",
-		since_begin(dump, time_ns), reg->write ? "WRITE" : "READ", reg->offset, reg->size,
-		reg->value);
+	const char *name = vgpu_register_name(reg->offset);
+
+	fprintf(dump->out, "%8s %12.6f %-7s 0x%03x %-17s size=%u value=0x%" PRIx64 "\n", "",
+		since_begin(dump, time_ns), reg->write ? "WRITE" : "READ", reg->offset,
+		name != NULL ? name : "-", reg->size, reg->value);
 }
 
 static void text_record(const struct dump *dump, const struct vgpu_trace_record *record)

@@ -108,12 +108,21 @@ static void json_keeps_64_bits(void)
 	cJSON_Delete(object);
 }
 
+static void registers_have_names(void)
+{
+	CU_ASSERT_STRING_EQUAL(vgpu_register_name(0x044), "QueueReady");
+	CU_ASSERT_STRING_EQUAL(vgpu_register_name(0x0a4), "QueueDeviceHigh");
+	CU_ASSERT_STRING_EQUAL(vgpu_register_name(0x108), "num_scanouts");
+	CU_ASSERT_PTR_NULL(vgpu_register_name(0x048));
+}
+
 static const struct unit_test tests[] = {
 	{"commands read well", commands_read_well},
 	{"cut and unknown messages read too", cut_and_unknown_messages_read_too},
 	{"entries are summed as far as they go", entries_are_summed_as_far_as_they_go},
 	{"answers read well", answers_read_well},
 	{"JSON keeps 64 bits", json_keeps_64_bits},
+	{"registers have names", registers_have_names},
 	{NULL, NULL},
 };
 
