@@ -53,7 +53,8 @@ enum vgpu_player_end {
 };
 
 /*
- * Reads the whole trace once to learn what playing it takes, and rewinds it.
+ * Reads the whole trace once, from where the reader is, to learn what playing it
+ * takes; playing begins at its first record.
  * The reader is not owned. NULL with a sentence in err if it cannot be played.
  */
 struct vgpu_player *vgpu_player_new(struct vgpu_trace_reader *reader, struct vgpu_error *err);
