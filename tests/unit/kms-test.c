@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a display on a card computes: modes, places, damage of two buffers, the cursor. */
 #include "display/kms_layout.h"
+#include "guest.h"
 #include "unit.h"
 
 #include <string.h>
@@ -176,6 +177,25 @@ static void test_cursor_premultiplied(void)
 	CU_ASSERT_EQUAL(kms_cursor_premultiplied(0x80ff8000), 0x80804000);
 }
 
+/* What a machine without a display gets; cards themselves are for `make live-kms`. */
+static void what_is_no_card_is_refused(void)
+{
+	static const char *const cards[] = {"/nonexistent/card0", "/dev/null", "/"};
+	struct guest guest;
+
+	guest_start(&guest);
+	for (size_t i = 0; i < sizeof(cards) / sizeof(cards[0]); i++) {
+		const struct vgpu_kms_options options = {.device = guest.device, .card = cards[i]};
+		struct vgpu_error err = {0};
+		int code = 0;
+
+		CU_ASSERT_PTR_NULL(vgpu_kms_new(&options, &code, &err));
+		CU_ASSERT_TRUE(code < 0);
+		CU_ASSERT_PTR_NOT_NULL(strstr(err.text, cards[i]));
+	}
+	guest_stop(&guest);
+}
+
 static const struct unit_test tests[] = {
 	{"a mode of exactly the picture's size is chosen", test_exact_mode},
 	{"else the smallest mode that holds the picture is", test_smallest_mode},
@@ -189,6 +209,7 @@ static const struct unit_test tests[] = {
 	{"a cursor may be partly or wholly outside", test_cursor_rect},
 	{"a cursor is blended by its alpha", test_cursor_blend},
 	{"a cursor is premultiplied for the kernel", test_cursor_premultiplied},
+	{"what is no card is refused", what_is_no_card_is_refused},
 	{NULL, NULL},
 };
 
