@@ -53,7 +53,6 @@ static const struct layout layouts[] = {
 };
 
 struct vgpu_hvisor {
-	struct vgpu_device *device;
 	struct vgpu_mmio *mmio;
 	void (*log)(void *opaque, const char *line);
 	void *opaque;
@@ -566,7 +565,6 @@ struct vgpu_hvisor *vgpu_hvisor_new(const struct vgpu_hvisor_options *options,
 		vgpu_error_set(err, ENOMEM, "out of memory");
 		return NULL;
 	}
-	hvisor->device = options->device;
 	hvisor->log = options->log;
 	hvisor->opaque = options->opaque;
 	hvisor->zone_id = options->zone_id;
