@@ -218,6 +218,14 @@ static bool take(struct vgpu_hvisor *hvisor, struct hvisor_request *request)
 	return true;
 }
 
+static uint32_t num_waiting(struct vgpu_hvisor *hvisor)
+{
+	uint32_t rear = atomic_load_explicit((_Atomic uint32_t *)&hvisor->bridge->req_rear,
+					     memory_order_acquire);
+
+	return (rear - hvisor->front) % HVISOR_RING_SIZE;
+}
+
 /* Returns whether there was anything to do. */
 static bool serve_ring(struct vgpu_hvisor *hvisor)
 {
@@ -584,12 +592,17 @@ void vgpu_hvisor_free(struct vgpu_hvisor *hvisor)
 	if (hvisor == NULL)
 		return;
 	if (hvisor->bridge != NULL) {
-		/* Nobody may be left waiting for an answer that never comes. */
+		/*
+		 * Nobody may be left waiting for an answer that never comes. What a
+		 * vCPU asks after that is for the next daemon: emptying the ring until
+		 * it stays empty would answer a busy one 0 for as long as it is fast.
+		 */
 		struct hvisor_request request;
 
 		set_need_wakeup(hvisor, 0);
-		while (take(hvisor, &request))
-			answer(hvisor, &request, 0);
+		for (uint32_t waiting = num_waiting(hvisor); waiting > 0; waiting--)
+			if (take(hvisor, &request))
+				answer(hvisor, &request, 0);
 		munmap(hvisor->bridge, HVISOR_BRIDGE_SIZE);
 	}
 	vgpu_mmio_free(hvisor->mmio);

@@ -128,8 +128,12 @@ static void end_while_busy(void)
 		CU_ASSERT_TRUE(fixture_serve(&fixture, "next.trace"));
 		pthread_join(thread, NULL);
 		CU_ASSERT_EQUAL(job.ret, 0);
-		/* One access was in flight, at each end one at most. */
-		CU_ASSERT_TRUE(job.wrong <= 2);
+		/*
+		 * One was answered 0 by the daemon that ended, one was freed by the new
+		 * page, and one came between the new daemon's look at the ring and its
+		 * freeing of who waits (backend/bus/hvisor.c).
+		 */
+		CU_ASSERT_TRUE(job.wrong <= 3);
 		CU_ASSERT_EQUAL(fixture_stop(&fixture), 0);
 	}
 	CU_ASSERT_EQUAL(fixture_close(&fixture), 0);
