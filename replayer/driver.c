@@ -50,13 +50,13 @@ void vgpu_driver_fini(struct vgpu_driver *driver)
 static int read_register(struct vgpu_driver *driver, uint32_t offset, uint32_t *value,
 			 struct vgpu_error *err)
 {
-	return driver->target->ops->read(driver->target, offset, value, err);
+	return driver->target->ops->read(driver->target, offset, 4, value, err);
 }
 
 static int write_register(struct vgpu_driver *driver, uint32_t offset, uint32_t value,
 			  struct vgpu_error *err)
 {
-	return driver->target->ops->write(driver->target, offset, value, err);
+	return driver->target->ops->write(driver->target, offset, 4, value, err);
 }
 
 struct register_write {

@@ -11,6 +11,8 @@
 
 struct vgpu_target_options {
 	const char *argument; /* what follows the colon of --target NAME:ARGUMENT, or NULL */
+	const char *program;  /* --qemu: of the target qemu; NULL: its default */
+	const char *device;   /* --device: what QEMU's -device says of it; NULL: its default */
 	uint64_t memory_size; /* bytes of guest memory that the player needs */
 	unsigned int num_scanouts;
 	struct vgpu_output outputs[VGPU_MAX_SCANOUTS];
@@ -23,6 +25,12 @@ struct vgpu_target {
 	uint8_t *memory;     /* guest memory as this process sees it */
 	uint64_t memory_gpa; /* its first guest-physical address */
 	uint64_t memory_size;
+	/*
+	 * Guest-physical address where a second region of memory begins without a
+	 * gap; 0: memory is one region. The device may have mapped them apart.
+	 */
+	uint64_t memory_seam;
+	unsigned int num_scanouts; /* that the device has */
 };
 
 struct vgpu_target_ops {
@@ -30,20 +38,28 @@ struct vgpu_target_ops {
 	const char *description; /* one line for --help */
 	/* Answers and frames must be byte-equal, EDID and such included. */
 	bool exact;
+	/*
+	 * Registers and status are not the device's but this process's, which is
+	 * the front end: what they do says nothing of the device.
+	 */
+	bool own_registers;
 	/* NULL with a sentence in err. Everything it starts ends in close(). */
 	struct vgpu_target *(*open)(const struct vgpu_target_options *options,
 				    struct vgpu_error *err);
 	void (*close)(struct vgpu_target *target);
-	/* 32-bit register accesses; -EPIPE if the device has died. */
-	int (*read)(struct vgpu_target *target, uint32_t offset, uint32_t *value,
+	/* Register accesses of 1, 2 or 4 bytes; -EPIPE if the device has died. */
+	int (*read)(struct vgpu_target *target, uint32_t offset, unsigned int size, uint32_t *value,
 		    struct vgpu_error *err);
-	int (*write)(struct vgpu_target *target, uint32_t offset, uint32_t value,
+	int (*write)(struct vgpu_target *target, uint32_t offset, unsigned int size, uint32_t value,
 		     struct vgpu_error *err);
 	/*
 	 * The frame that the scanout shows now. -ENOENT: it shows nothing.
 	 */
 	int (*capture)(struct vgpu_target *target, uint32_t scanout_id, struct vgpu_frame *frame,
 		       struct vgpu_error *err);
+	/* The cursor of a scanout as it is shown now; NULL: the target cannot be asked. */
+	int (*cursor)(struct vgpu_target *target, uint32_t scanout_id, struct vgpu_cursor *cursor,
+		      struct vgpu_error *err);
 	/*
 	 * Changes what the device tells of its outputs; NULL: it cannot, and of
 	 * what open() was given it has the size of output 0 only.

@@ -24,19 +24,23 @@ static struct builtin *builtin_of(struct vgpu_target *target)
 	return (struct builtin *)target;
 }
 
-static int builtin_read(struct vgpu_target *target, uint32_t offset, uint32_t *value,
-			struct vgpu_error *err)
+static int builtin_read(struct vgpu_target *target, uint32_t offset, unsigned int size,
+			uint32_t *value, struct vgpu_error *err)
 {
 	(void)err;
-	*value = (uint32_t)vgpu_mmio_read(builtin_of(target)->mmio, offset, sizeof(*value));
+	*value = (uint32_t)vgpu_mmio_read(builtin_of(target)->mmio, offset, size);
 	return 0;
 }
 
-static int builtin_write(struct vgpu_target *target, uint32_t offset, uint32_t value,
-			 struct vgpu_error *err)
+/*
+ * What is left after one notification is done at once: nobody else would call.
+ */
+static int builtin_write(struct vgpu_target *target, uint32_t offset, unsigned int size,
+			 uint32_t value, struct vgpu_error *err)
 {
 	(void)err;
-	vgpu_mmio_write(builtin_of(target)->mmio, offset, sizeof(value), value);
+	vgpu_mmio_write(builtin_of(target)->mmio, offset, size, value);
+	vgpu_mmio_poll(builtin_of(target)->mmio);
 	return 0;
 }
 
@@ -49,6 +53,18 @@ static int builtin_capture(struct vgpu_target *target, uint32_t scanout_id,
 		return vgpu_error_set(err, ENOENT, "scanout %u shows nothing", scanout_id);
 	if (ret < 0)
 		return vgpu_error_set(err, -ret, "scanout %u: %s", scanout_id, strerror(-ret));
+	return 0;
+}
+
+static int builtin_cursor(struct vgpu_target *target, uint32_t scanout_id,
+			  struct vgpu_cursor *cursor, struct vgpu_error *err)
+{
+	const struct vgpu_cursor *shown =
+		vgpu_device_cursor(builtin_of(target)->device, scanout_id);
+
+	if (shown == NULL)
+		return vgpu_error_set(err, EINVAL, "no scanout %u", scanout_id);
+	*cursor = *shown;
 	return 0;
 }
 
@@ -106,9 +122,25 @@ static int open_memory(struct builtin *builtin, uint64_t size, struct vgpu_error
 	target->memory = memory;
 	target->memory_gpa = RAM_BASE;
 	target->memory_size = mapped;
+	return 0;
+}
+
+/* Two regions, so that what lies across their seam is tried. */
+static int map_memory(struct builtin *builtin, struct vgpu_error *err)
+{
+	struct vgpu_target *target = &builtin->target;
+	uint64_t first = target->memory_size / 2 & ~4095ull;
+
 	builtin->map = vgpu_mem_map_new();
-	if (builtin->map == NULL || vgpu_mem_map_add(builtin->map, RAM_BASE, mapped, memory) < 0)
+	if (builtin->map == NULL)
 		return vgpu_error_set(err, ENOMEM, "out of memory");
+	int ret = first == 0 ? 0 : vgpu_mem_map_add(builtin->map, RAM_BASE, first, target->memory);
+	if (ret == 0)
+		ret = vgpu_mem_map_add(builtin->map, RAM_BASE + first, target->memory_size - first,
+				       target->memory + first);
+	if (ret < 0)
+		return vgpu_error_set(err, -ret, "guest memory: %s", strerror(-ret));
+	target->memory_seam = first == 0 ? 0 : RAM_BASE + first;
 	return 0;
 }
 
@@ -144,7 +176,10 @@ static struct vgpu_target *builtin_open(const struct vgpu_target_options *option
 		return NULL;
 	}
 	builtin->target.ops = &vgpu_target_builtin;
+	builtin->target.num_scanouts = options->num_scanouts;
 	int ret = open_memory(builtin, options->memory_size, err);
+	if (ret == 0)
+		ret = map_memory(builtin, err);
 	if (ret == 0)
 		ret = open_device(builtin, options, err);
 	if (ret < 0) {
@@ -163,6 +198,7 @@ const struct vgpu_target_ops vgpu_target_builtin = {
 	.read = builtin_read,
 	.write = builtin_write,
 	.capture = builtin_capture,
+	.cursor = builtin_cursor,
 	.set_outputs = builtin_set_outputs,
 	.version = builtin_version,
 	.device = builtin_device,

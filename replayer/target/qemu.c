@@ -58,20 +58,20 @@ static int broken(struct qemu *qemu, int ret, const char *what, struct vgpu_erro
 	return vgpu_error_set(err, -ret, "QEMU: %s: %s (%s)", what, strerror(-ret), words);
 }
 
-static int qemu_read(struct vgpu_target *target, uint32_t offset, uint32_t *value,
-		     struct vgpu_error *err)
+static int qemu_read(struct vgpu_target *target, uint32_t offset, unsigned int size,
+		     uint32_t *value, struct vgpu_error *err)
 {
 	struct qemu *qemu = qemu_of(target);
-	int ret = vgpu_qtest_read32(&qemu->qtest, MMIO_BASE + offset, value);
+	int ret = vgpu_qtest_read(&qemu->qtest, MMIO_BASE + offset, size, value);
 
 	return ret < 0 ? broken(qemu, ret, "register read", err) : 0;
 }
 
-static int qemu_write(struct vgpu_target *target, uint32_t offset, uint32_t value,
-		      struct vgpu_error *err)
+static int qemu_write(struct vgpu_target *target, uint32_t offset, unsigned int size,
+		      uint32_t value, struct vgpu_error *err)
 {
 	struct qemu *qemu = qemu_of(target);
-	int ret = vgpu_qtest_write32(&qemu->qtest, MMIO_BASE + offset, value);
+	int ret = vgpu_qtest_write(&qemu->qtest, MMIO_BASE + offset, size, value);
 
 	return ret < 0 ? broken(qemu, ret, "register write", err) : 0;
 }
@@ -150,6 +150,8 @@ static const char *program_of(const struct vgpu_target_options *options)
 	const char *program = options->argument;
 
 	if (program == NULL || program[0] == '\0')
+		program = options->program;
+	if (program == NULL || program[0] == '\0')
 		program = getenv("VGPU_QEMU");
 	return program != NULL && program[0] != '\0' ? program : DEFAULT_PROGRAM;
 }
@@ -219,7 +221,7 @@ static int check_device(struct qemu *qemu, struct vgpu_error *err)
 
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
 		uint32_t value;
-		int ret = qemu_read(&qemu->target, expected[i].offset, &value, err);
+		int ret = qemu_read(&qemu->target, expected[i].offset, 4, &value, err);
 		if (ret < 0)
 			return ret;
 		if (value != expected[i].value)
@@ -277,6 +279,7 @@ static struct vgpu_target *qemu_open(const struct vgpu_target_options *options,
 		return NULL;
 	}
 	qemu->target.ops = &vgpu_target_qemu;
+	qemu->target.num_scanouts = options->num_scanouts;
 	qemu->child.output = -1;
 	qemu->qtest.fd = -1;
 	qemu->qmp.fd = -1;

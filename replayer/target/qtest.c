@@ -27,11 +27,18 @@ static int command(struct vgpu_line_socket *socket, const char *text, char **ans
 	return 0;
 }
 
-int vgpu_qtest_read32(struct vgpu_line_socket *socket, uint64_t address, uint32_t *value)
+/* readb, readw, readl */
+static char suffix_of(unsigned int size)
+{
+	return size == 1 ? 'b' : size == 2 ? 'w' : 'l';
+}
+
+int vgpu_qtest_read(struct vgpu_line_socket *socket, uint64_t address, unsigned int size,
+		    uint32_t *value)
 {
 	char text[64], *answer, *end;
 
-	snprintf(text, sizeof(text), "readl 0x%" PRIx64 "\n", address);
+	snprintf(text, sizeof(text), "read%c 0x%" PRIx64 "\n", suffix_of(size), address);
 	int ret = command(socket, text, &answer);
 	if (ret < 0)
 		return ret;
@@ -43,10 +50,12 @@ int vgpu_qtest_read32(struct vgpu_line_socket *socket, uint64_t address, uint32_
 	return 0;
 }
 
-int vgpu_qtest_write32(struct vgpu_line_socket *socket, uint64_t address, uint32_t value)
+int vgpu_qtest_write(struct vgpu_line_socket *socket, uint64_t address, unsigned int size,
+		     uint32_t value)
 {
 	char text[64], *answer;
 
-	snprintf(text, sizeof(text), "writel 0x%" PRIx64 " 0x%" PRIx32 "\n", address, value);
+	snprintf(text, sizeof(text), "write%c 0x%" PRIx64 " 0x%" PRIx32 "\n", suffix_of(size),
+		 address, value);
 	return command(socket, text, &answer);
 }

@@ -8,10 +8,12 @@
 #include <stdint.h>
 
 /*
- * 32-bit accesses in the guest's byte order (little-endian for Arm). 0, -EPIPE
- * if QEMU is gone, -ETIMEDOUT, -EPROTO if it answers with anything but OK.
+ * Accesses of 1, 2 or 4 bytes in the guest's byte order (little-endian for Arm).
+ * 0, -EPIPE if QEMU is gone, -ETIMEDOUT, -EPROTO if it answers with anything but OK.
  */
-int vgpu_qtest_read32(struct vgpu_line_socket *socket, uint64_t address, uint32_t *value);
-int vgpu_qtest_write32(struct vgpu_line_socket *socket, uint64_t address, uint32_t value);
+int vgpu_qtest_read(struct vgpu_line_socket *socket, uint64_t address, unsigned int size,
+		    uint32_t *value);
+int vgpu_qtest_write(struct vgpu_line_socket *socket, uint64_t address, unsigned int size,
+		     uint32_t value);
 
 #endif

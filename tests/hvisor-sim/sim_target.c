@@ -17,22 +17,22 @@ static struct sim_target *sim_target_of(struct vgpu_target *target)
 	return (struct sim_target *)target;
 }
 
-static int sim_target_read(struct vgpu_target *target, uint32_t offset, uint32_t *value,
-			   struct vgpu_error *err)
+static int sim_target_read(struct vgpu_target *target, uint32_t offset, unsigned int size,
+			   uint32_t *value, struct vgpu_error *err)
 {
 	const struct sim_target *t = sim_target_of(target);
 	uint64_t got = 0;
-	int ret = sim_read(t->sim, t->cpu, t->base + offset, sizeof(*value), &got);
+	int ret = sim_read(t->sim, t->cpu, t->base + offset, size, &got);
 
 	*value = (uint32_t)got;
 	return ret == 0 ? 0 : vgpu_error_set(err, EPIPE, "trapped read: %s", strerror(-ret));
 }
 
-static int sim_target_write(struct vgpu_target *target, uint32_t offset, uint32_t value,
-			    struct vgpu_error *err)
+static int sim_target_write(struct vgpu_target *target, uint32_t offset, unsigned int size,
+			    uint32_t value, struct vgpu_error *err)
 {
 	const struct sim_target *t = sim_target_of(target);
-	int ret = sim_write(t->sim, t->cpu, t->base + offset, sizeof(value), value);
+	int ret = sim_write(t->sim, t->cpu, t->base + offset, size, value);
 
 	return ret == 0 ? 0 : vgpu_error_set(err, EPIPE, "trapped write: %s", strerror(-ret));
 }

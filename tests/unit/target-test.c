@@ -289,9 +289,9 @@ static void the_death_of_qemu_is_an_error(void)
 	pid_t pid = find_qemu();
 	CU_ASSERT_TRUE_FATAL(pid > 0);
 	kill(pid, SIGKILL);
-	CU_ASSERT_EQUAL(bench.target->ops->read(bench.target, 0, &value, &bench.err), -EPIPE);
+	CU_ASSERT_EQUAL(bench.target->ops->read(bench.target, 0, 4, &value, &bench.err), -EPIPE);
 	CU_ASSERT_PTR_NOT_NULL(strstr(bench.err.text, "killed by signal 9"));
-	CU_ASSERT_EQUAL(bench.target->ops->write(bench.target, 0x70, 0, &bench.err), -EPIPE);
+	CU_ASSERT_EQUAL(bench.target->ops->write(bench.target, 0x70, 4, 0, &bench.err), -EPIPE);
 	CU_ASSERT_EQUAL(bench.target->ops->capture(bench.target, 0, &frame, &bench.err), -EPIPE);
 	vgpu_frame_fini(&frame);
 	close_bench(&bench);
