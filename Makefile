@@ -67,11 +67,13 @@ BACKEND_SRC := $(sort $(wildcard backend/*.c backend/*/*.c))
 RECORDER_SRC := $(filter-out $(MAINS),$(sort $(wildcard recorder/*.c recorder/*/*.c)))
 REPLAYER_SRC := $(filter-out $(MAINS),$(sort $(wildcard replayer/*.c replayer/*/*.c)))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
+CONFORM_SRC := $(sort $(wildcard tests/conformance/*.c tests/conformance/*/*.c))
 TOOL_SRC := $(sort $(foreach folder,programs guests bench fuzz hvisor-sim,\
 	$(wildcard tests/$(folder)/*.c)))
-SOURCES := $(BACKEND_SRC) $(RECORDER_SRC) $(REPLAYER_SRC) $(MAINS) $(UNIT_SRC) $(TOOL_SRC)
+SOURCES := $(BACKEND_SRC) $(RECORDER_SRC) $(REPLAYER_SRC) $(MAINS) $(UNIT_SRC) $(CONFORM_SRC) \
+	$(TOOL_SRC)
 HEADERS := $(sort $(foreach folder,backend recorder replayer tests,\
-	$(wildcard $(folder)/*.h $(folder)/*/*.h)))
+	$(wildcard $(folder)/*.h $(folder)/*/*.h $(folder)/*/*/*.h)))
 MAN_PAGES := $(sort $(wildcard recorder/*.1 replayer/*.1))
 COMPLETIONS := $(sort $(wildcard recorder/*.bash-completion replayer/*.bash-completion))
 SCRIPTS := $(sort $(wildcard scripts/*.sh tests/guests/*.sh tests/guests/target/init \
@@ -124,6 +126,9 @@ $(BUILD)/vgpu-%: $(BUILD)/obj/recorder/vgpu-%.o $(RECORDER_OBJ) $(LIBVGPU)
 	$(link)
 $(BUILD)/vgpu-%: $(BUILD)/obj/replayer/vgpu-%.o $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
 	$(link)
+$(BUILD)/vgpu-conform: $(call objects,$(CONFORM_SRC)) $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
+	$(link) -lcunit
+$(BUILD)/obj/tests/conformance/runner/requirements.o: tests/conformance/requirements.json
 $(BUILD)/unit-tests: $(call objects,$(UNIT_SRC)) $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
 	$(link) -lcunit
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
