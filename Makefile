@@ -62,7 +62,7 @@ INC_tests := $(INC_replayer) -Itests
 
 # A program is a file vgpu-NAME.c; all other files of its folder are a library.
 MAINS := $(sort $(wildcard recorder/vgpu-*.c replayer/vgpu-*.c))
-PROGRAMS := $(notdir $(MAINS:.c=))
+PROGRAMS := $(notdir $(MAINS:.c=)) vgpu-conform
 BACKEND_SRC := $(sort $(wildcard backend/*.c backend/*/*.c))
 RECORDER_SRC := $(filter-out $(MAINS),$(sort $(wildcard recorder/*.c recorder/*/*.c)))
 REPLAYER_SRC := $(filter-out $(MAINS),$(sort $(wildcard replayer/*.c replayer/*/*.c)))
@@ -74,11 +74,13 @@ SOURCES := $(BACKEND_SRC) $(RECORDER_SRC) $(REPLAYER_SRC) $(MAINS) $(UNIT_SRC) $
 	$(TOOL_SRC)
 HEADERS := $(sort $(foreach folder,backend recorder replayer tests,\
 	$(wildcard $(folder)/*.h $(folder)/*/*.h $(folder)/*/*/*.h)))
-MAN_PAGES := $(sort $(wildcard recorder/*.1 replayer/*.1))
-COMPLETIONS := $(sort $(wildcard recorder/*.bash-completion replayer/*.bash-completion))
+MAN_PAGES := $(sort $(wildcard recorder/*.1 replayer/*.1 tests/conformance/*.1))
+COMPLETIONS := $(sort $(foreach folder,recorder replayer tests/conformance,\
+	$(wildcard $(folder)/*.bash-completion)))
 SCRIPTS := $(sort $(wildcard scripts/*.sh tests/guests/*.sh tests/guests/target/init \
 	tests/programs/*.sh))
 JOBS := $(shell nproc)
+PROFILES := $(sort $(wildcard tests/conformance/profiles/*.json))
 TRACES := $(sort $(wildcard traces/*.trace))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -88,11 +90,12 @@ REPLAYER_OBJ := $(call objects,$(REPLAYER_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help setup demo conformance check unit programs replay golden-check bench coverage
+.PHONY: all help setup demo conformance check unit programs replay golden-check vectors bench
+.PHONY: coverage
 .PHONY: format lint lint-format lint-tidy lint-cppcheck lint-man lint-shell
 .PHONY: install uninstall dist sysroot clean FORCE
 
-## the three programs and libvgpu.a
+## the four programs and libvgpu.a
 all: $(LIBVGPU) $(addprefix $(BUILD)/,$(PROGRAMS))
 
 # ---- compile and link ----------------------------------------------------------
@@ -154,7 +157,7 @@ conformance: setup
 	@$(MAKE) --no-print-directory check
 
 ## run all tests
-check: unit programs hvisor-sim replay golden-check
+check: unit programs hvisor-sim replay golden-check vectors
 
 ## run the unit tests
 unit: $(BUILD)/unit-tests all
@@ -167,6 +170,10 @@ programs: all $(BUILD)/tests/programs/json-lines $(BUILD)/tests/guests/imgcmp
 ## replay all recordings and compare with their golden sets
 replay: all
 	$(if $(TRACES),$(EMULATOR) $(BUILD)/vgpu-replay --jobs $(JOBS) $(TRACES))
+
+## ask the built-in device for every requirement
+vectors: all
+	$(EMULATOR) $(BUILD)/vgpu-conform
 
 ## let QEMU confirm all golden sets
 golden-check: all
@@ -236,6 +243,7 @@ BINDIR = $(PREFIX)/bin
 LIBDIR = $(PREFIX)/lib
 INCLUDEDIR = $(PREFIX)/include
 MANDIR = $(PREFIX)/share/man/man1
+PROFILEDIR = $(PREFIX)/share/vgpu/profiles
 COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
 
 # Written so, an installed tree can be moved (pkg-config --define-prefix).
@@ -255,6 +263,8 @@ install: all $(BUILD)/libvgpu.pc
 	install -m 644 $(LIBVGPU) $(DESTDIR)$(LIBDIR)
 	install -m 644 $(BUILD)/libvgpu.pc $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 644 backend/vgpu.h $(DESTDIR)$(INCLUDEDIR)
+	install -d $(DESTDIR)$(PROFILEDIR)
+	install -m 644 $(PROFILES) $(DESTDIR)$(PROFILEDIR)
 	install -m 644 $(MAN_PAGES) $(DESTDIR)$(MANDIR)
 	$(foreach file,$(COMPLETIONS),\
 		install -m 644 $(file) $(DESTDIR)$(COMPLETIONDIR)/$(notdir $(basename $(file))) &&) true
@@ -265,6 +275,7 @@ uninstall:
 		$(DESTDIR)$(LIBDIR)/libvgpu.a $(DESTDIR)$(LIBDIR)/pkgconfig/libvgpu.pc \
 		$(DESTDIR)$(INCLUDEDIR)/vgpu.h \
 		$(addprefix $(DESTDIR)$(MANDIR)/,$(notdir $(MAN_PAGES))) \
+		$(addprefix $(DESTDIR)$(PROFILEDIR)/,$(notdir $(PROFILES))) \
 		$(addprefix $(DESTDIR)$(COMPLETIONDIR)/,$(notdir $(basename $(COMPLETIONS))))
 
 ## a tarball that runs on a system that has nothing of what it needs

@@ -1,42 +1,392 @@
 /* SPDX-License-Identifier: MIT */
 /* vgpu-conform(1): asks a virtio-gpu device for each requirement. */
-#include "conformance/runner/requirements.h"
+#include "conformance/runner/profile.h"
 #include "conformance/runner/runner.h"
+#include "conformance/runner/selection.h"
+#include "conformance/runner/table.h"
 
 #include <CUnit/CUnit.h>
+#include <CUnit/TestDB.h>
 #include <CUnit/TestRun.h>
+#include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PROGRAM "vgpu-conform"
 
+enum exit_status {
+	AS_EXPECTED = 0,
+	UNEXPECTED = 1,
+	UNUSABLE = 2, /* the call, the target or a file */
+};
+
+struct settings {
+	struct runner_options runner;
+	struct selection selection;
+	const char *profile, *write_profile;
+	const char *json;
+	bool list, check, quiet, verbose;
+};
+
+/* CUnit's functions take no argument: this is what they would be given. */
+static struct {
+	struct settings settings;
+	struct requirements *requirements;
+	struct profile *profile;
+	struct runner *runner;
+	struct results results;
+} session;
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	interrupted = number;
+}
+
+/* ---- the command line ----------------------------------------------------------------- */
+
+static void print_help(void)
+{
+	const struct vgpu_target_ops *target;
+
+	printf("Usage: " PROGRAM " [OPTION]...\n"
+	       "Asks a virtio-gpu device for each requirement of the specification and beyond.\n"
+	       "\n"
+	       "  -t, --target TARGET      device to ask (default: builtin)\n"
+	       "      --qemu PROGRAM       emulator of the target qemu\n"
+	       "      --device DEVICE      what the emulator's -device says\n"
+	       "  -a, --area AREA,...      only these areas, such as XFR\n"
+	       "  -i, --id ID,...          only these requirements; patterns as the shell has\n"
+	       "  -L, --level LEVEL,...    only these levels: MUST, SHOULD, text, robust, open\n"
+	       "  -p, --profile NAME       what is known of the device: a file, or one of those\n"
+	       "                           that come with the program\n"
+	       "      --write-profile FILE write what failed as a profile\n"
+	       "      --json FILE          write the results (- is the standard output)\n"
+	       "      --list               print the requirements and exit\n"
+	       "      --check              check that vectors and requirements fit and exit\n"
+	       "  -q, --quiet              print the totals only\n"
+	       "  -v, --verbose            print what passed, and notes\n"
+	       "  -h, --help               print this and exit\n"
+	       "  -V, --version            print the version and exit\n"
+	       "\n"
+	       "Targets:\n");
+	for (unsigned int i = 0; (target = vgpu_target_at(i)) != NULL; i++)
+		printf("  %-10s %s\n", target->name, target->description);
+	printf("\n"
+	       "Exit status: 0 if all that was asked passed or is known, 1 if not, 2 if the\n"
+	       "call, the target or a file cannot be used.\n");
+}
+
+enum long_option { QEMU = 256, DEVICE, WRITE_PROFILE, JSON, LIST, CHECK };
+
+static const struct option options[] = {
+	{"target", required_argument, NULL, 't'},
+	{"qemu", required_argument, NULL, QEMU},
+	{"device", required_argument, NULL, DEVICE},
+	{"area", required_argument, NULL, 'a'},
+	{"id", required_argument, NULL, 'i'},
+	{"level", required_argument, NULL, 'L'},
+	{"profile", required_argument, NULL, 'p'},
+	{"write-profile", required_argument, NULL, WRITE_PROFILE},
+	{"json", required_argument, NULL, JSON},
+	{"list", no_argument, NULL, LIST},
+	{"check", no_argument, NULL, CHECK},
+	{"quiet", no_argument, NULL, 'q'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{NULL, 0, NULL, 0},
+};
+
+/* Where an option's argument goes; NULL: it has none. */
+static const char **argument_of(int option, struct settings *settings)
+{
+	switch (option) {
+	case 't':
+		return &settings->runner.target;
+	case QEMU:
+		return &settings->runner.program;
+	case DEVICE:
+		return &settings->runner.device;
+	case 'a':
+		return &settings->selection.areas;
+	case 'i':
+		return &settings->selection.ids;
+	case 'L':
+		return &settings->selection.levels;
+	case 'p':
+		return &settings->profile;
+	case WRITE_PROFILE:
+		return &settings->write_profile;
+	case JSON:
+		return &settings->json;
+	default:
+		return NULL;
+	}
+}
+
+/* Returns -1 to go on, or an exit status. */
+static int take_option(int option, struct settings *settings)
+{
+	const char **argument = argument_of(option, settings);
+
+	if (argument != NULL) {
+		*argument = optarg;
+		return -1;
+	}
+	switch (option) {
+	case LIST:
+		settings->list = true;
+		return -1;
+	case CHECK:
+		settings->check = true;
+		return -1;
+	case 'q':
+		settings->quiet = true;
+		return -1;
+	case 'v':
+		settings->verbose = true;
+		return -1;
+	case 'h':
+		print_help();
+		return AS_EXPECTED;
+	case 'V':
+		printf(PROGRAM " " VGPU_VERSION "\n");
+		return AS_EXPECTED;
+	default:
+		fprintf(stderr, "Try '" PROGRAM " --help'.\n");
+		return UNUSABLE;
+	}
+}
+
+static int parse(int argc, char **argv, struct settings *settings)
+{
+	int option, ret;
+
+	settings->runner.target = "builtin";
+	while ((option = getopt_long(argc, argv, "t:a:i:L:p:qvhV", options, NULL)) != -1) {
+		ret = take_option(option, settings);
+		if (ret >= 0)
+			return ret;
+	}
+	if (optind == argc)
+		return -1;
+	fprintf(stderr, PROGRAM ": '%s' is no option\nTry '" PROGRAM " --help'.\n", argv[optind]);
+	return UNUSABLE;
+}
+
+/* ---- one vector ------------------------------------------------------------------------- */
+
+static const char *const marks[] = {
+	[FINDING_HARD] = "",	    [FINDING_EXACT] = "inexact: ", [FINDING_NOTE] = "note: ",
+	[FINDING_DEATH] = "died: ", [FINDING_NOT_ASKED] = "",
+};
+
+static bool is_worth_saying(const struct result *result)
+{
+	const struct settings *settings = &session.settings;
+
+	return settings->verbose || (result->unexpected && !settings->quiet);
+}
+
+static void print_result(const struct result *result)
+{
+	const struct outcome *outcome = &result->outcome;
+
+	if (!is_worth_saying(result))
+		return;
+	printf("%s %s%s: %s\n", result->requirement->id, verdict_name(outcome->verdict),
+	       result->known != NULL && !result->unexpected ? " (known)" : "",
+	       result->vector->what);
+	for (unsigned int i = 0; i < outcome->num_findings; i++)
+		printf("    %s%s\n", marks[outcome->findings[i].kind], outcome->findings[i].text);
+	fflush(stdout);
+}
+
+static void show_progress(const char *id)
+{
+	static bool shown;
+
+	if (!isatty(STDERR_FILENO) || session.settings.verbose)
+		return;
+	if (id != NULL || shown)
+		fprintf(stderr, "\r%s\033[K%s", id != NULL ? id : "", id != NULL ? "" : "\r");
+	shown = id != NULL;
+}
+
+/* The function of every CUnit test, which knows it by its name. */
+static void run_one(void)
+{
+	struct result *result = results_find(&session.results, CU_get_current_test()->pName);
+	const struct outcome *outcome = &result->outcome;
+
+	if (interrupted != 0)
+		return;
+	show_progress(result->requirement->id);
+	runner_run(session.runner, result->vector, &result->outcome);
+	result->done = true;
+	profile_judge(session.profile, result);
+	show_progress(NULL);
+	print_result(result);
+	CU_assertImplementation(result->unexpected ? CU_FALSE : CU_TRUE, __LINE__,
+				outcome->num_findings > 0 ? outcome->findings[0].text : "",
+				result->requirement->id, "", CU_FALSE);
+}
+
+/* ---- all of them -------------------------------------------------------------------------- */
+
+/* A suite for each area, a test for each vector. */
+static int register_tests(void)
+{
+	unsigned int count = 0;
+	CU_pSuite suite = NULL;
+
+	if (CU_initialize_registry() != CUE_SUCCESS)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < session.results.count; i++) {
+		struct result *result = &session.results.all[i];
+		const struct requirement *requirement = result->requirement;
+
+		if (result->vector == NULL ||
+		    !selection_has(&session.settings.selection, requirement))
+			continue;
+		if (suite == NULL || strcmp(suite->pName, requirement->area) != 0)
+			suite = CU_add_suite(requirement->area, NULL, NULL);
+		if (suite == NULL || CU_add_test(suite, requirement->id, run_one) == NULL)
+			return -ENOMEM;
+		result->chosen = true;
+		count++;
+	}
+	return (int)count;
+}
+
+static void print_totals(const struct results_summary *sum)
+{
+	const unsigned int *verdicts = sum->verdicts;
+	unsigned int bad = verdicts[FAILED] + verdicts[CRASHED] + verdicts[HUNG];
+
+	printf("%s: %u requirements asked: %u passed (%u with another code than the one that "
+	       "fits best)",
+	       session.results.version, verdicts[PASSED] + bad, verdicts[PASSED], sum->inexact);
+	if (bad > 0)
+		printf(", %u failed, %u crashed, %u hung", verdicts[FAILED], verdicts[CRASHED],
+		       verdicts[HUNG]);
+	if (sum->known > 0)
+		printf("; %u of these are known", sum->known);
+	printf("; %u not asked\n", verdicts[NOT_ASKED]);
+	printf("%u passed, %u failed, %u skipped\n", verdicts[PASSED], sum->unexpected,
+	       verdicts[NOT_ASKED]);
+}
+
+/* Says what the profile says and is no longer so. */
+static void print_outdated(void)
+{
+	for (unsigned int i = 0; i < session.results.count; i++) {
+		const struct result *result = &session.results.all[i];
+
+		if (result->done && result->outcome.verdict == PASSED && result->known != NULL)
+			printf("%s passed, but the profile knows: %s\n", result->requirement->id,
+			       result->known);
+	}
+}
+
+static int write_files(void)
+{
+	const struct settings *settings = &session.settings;
+	struct vgpu_error err;
+	int ret = 0;
+
+	if (settings->json != NULL)
+		ret = results_write(&session.results, settings->json, &err);
+	if (ret == 0 && settings->write_profile != NULL)
+		ret = profile_write(&session.results, settings->write_profile, &err);
+	if (ret < 0)
+		fprintf(stderr, PROGRAM ": %s\n", err.text);
+	return ret;
+}
+
+static int run_all(void)
+{
+	struct results_summary sum;
+	int count = register_tests();
+
+	if (count <= 0) {
+		fprintf(stderr, PROGRAM ": %s\n",
+			count < 0 ? "out of memory" : "no vector is chosen");
+		return UNUSABLE;
+	}
+	CU_run_all_tests();
+	CU_cleanup_registry();
+	results_summarize(&session.results, &sum);
+	if (!session.settings.quiet)
+		print_outdated();
+	print_totals(&sum);
+	if (write_files() < 0 || interrupted != 0)
+		return UNUSABLE;
+	return sum.unexpected > 0 ? UNEXPECTED : AS_EXPECTED;
+}
+
+static int open_session(struct vgpu_error *err)
+{
+	const struct settings *settings = &session.settings;
+
+	if (settings->profile != NULL) {
+		session.profile = profile_read(settings->profile, session.requirements, err);
+		if (session.profile == NULL)
+			return -1;
+	}
+	session.runner = runner_new(&settings->runner, err);
+	if (session.runner == NULL)
+		return -1;
+	snprintf(session.results.target, sizeof(session.results.target), "%s",
+		 settings->runner.target);
+	snprintf(session.results.version, sizeof(session.results.version), "%s",
+		 runner_version(session.runner));
+	return 0;
+}
+
+static int act(void)
+{
+	const struct settings *settings = &session.settings;
+	struct vgpu_error err = {""};
+
+	session.requirements = requirements_new(&err);
+	if (session.requirements == NULL ||
+	    results_init(&session.results, session.requirements) < 0) {
+		fprintf(stderr, PROGRAM ": %s\n", err.text);
+		return UNUSABLE;
+	}
+	if (settings->check)
+		return table_check(session.requirements) ? AS_EXPECTED : UNEXPECTED;
+	if (settings->list) {
+		table_print(&session.results, &settings->selection);
+		return AS_EXPECTED;
+	}
+	if (open_session(&err) < 0) {
+		fprintf(stderr, PROGRAM ": %s: %s\n", settings->runner.target, err.text);
+		return UNUSABLE;
+	}
+	return run_all();
+}
+
 int main(int argc, char **argv)
 {
-	struct runner_options options = {.target = argc > 1 ? argv[1] : "builtin"};
-	struct vgpu_error err;
-	struct requirements *requirements = requirements_new(&err);
-	struct runner *runner = requirements == NULL ? NULL : runner_new(&options, &err);
-	if (runner == NULL) {
-		fprintf(stderr, PROGRAM ": %s\n", err.text);
-		return 2;
-	}
-	printf("%s\n", runner_version(runner));
-	for (unsigned int i = 0; i < conform_num_areas; i++)
-		for (const struct vector *v = conform_areas[i]; v->id != NULL; v++) {
-			struct outcome outcome;
-			if (argc > 2 && strncmp(v->id, argv[2], strlen(argv[2])) != 0)
-				continue;
-			runner_run(runner, v, &outcome);
-			printf("%s %s%s (%.1f ms)\n", v->id, verdict_name(outcome.verdict),
-			       outcome.exact ? "" : ", inexact", outcome.time_ns / 1e6);
-			for (unsigned int j = 0; j < outcome.num_findings; j++)
-				printf("    %d %s\n", outcome.findings[j].kind,
-				       outcome.findings[j].text);
-			outcome_fini(&outcome);
-		}
-	runner_free(runner);
-	requirements_free(requirements);
-	return 0;
+	const struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+	int ret = parse(argc, argv, &session.settings);
+
+	if (ret >= 0)
+		return ret;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	ret = act();
+	runner_free(session.runner);
+	profile_free(session.profile);
+	results_fini(&session.results);
+	requirements_free(session.requirements);
+	return ret;
 }

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "conformance/runner/profile.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct profile {
+	cJSON *json;
+	const cJSON *deviations;
+};
+
+/* Where profiles are, from the folder of the program: of a build, of an installation. */
+static const char *const folders[] = {
+	"../tests/conformance/profiles",
+	"../share/vgpu/profiles",
+};
+
+static void find_file(const char *name, char path[PATH_MAX])
+{
+	char program[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+	snprintf(path, PATH_MAX, "%s", name);
+	if (len < 0 || strchr(name, '/') != NULL || access(name, R_OK) == 0)
+		return;
+	program[len] = '\0';
+	const char *folder = dirname(program);
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		char candidate[PATH_MAX];
+
+		if (snprintf(candidate, sizeof(candidate), "%s/%s/%s.json", folder, folders[i],
+			     name) >= (int)sizeof(candidate) ||
+		    access(candidate, R_OK) != 0)
+			continue;
+		memcpy(path, candidate, PATH_MAX);
+		return;
+	}
+}
+
+static enum verdict verdict_of(const cJSON *deviation)
+{
+	const char *name =
+		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(deviation, "verdict"));
+
+	for (unsigned int i = 0; name != NULL && i < NUM_VERDICTS; i++)
+		if (strcmp(verdict_name((enum verdict)i), name) == 0)
+			return (enum verdict)i;
+	return NUM_VERDICTS;
+}
+
+static const char *evidence_of(const cJSON *deviation)
+{
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(deviation, "evidence"));
+}
+
+static int check_profile(struct profile *profile, const char *path,
+			 const struct requirements *requirements, struct vgpu_error *err)
+{
+	const cJSON *deviation;
+
+	if (profile->json == NULL)
+		return vgpu_error_set(err, EBADMSG, "%s: not JSON", path);
+	profile->deviations = cJSON_GetObjectItemCaseSensitive(profile->json, "deviations");
+	if (!cJSON_IsObject(profile->deviations) || profile_device(profile) == NULL)
+		return vgpu_error_set(err, EBADMSG,
+				      "%s: a profile has \"device\", a string, and "
+				      "\"deviations\", an object",
+				      path);
+	cJSON_ArrayForEach(deviation, profile->deviations)
+	{
+		enum verdict verdict = verdict_of(deviation);
+
+		if (requirements_find(requirements, deviation->string) == NULL)
+			return vgpu_error_set(err, EBADMSG,
+					      "%s: deviations.%s: no such requirement", path,
+					      deviation->string);
+		if ((verdict != FAILED && verdict != CRASHED && verdict != HUNG) ||
+		    evidence_of(deviation) == NULL)
+			return vgpu_error_set(err, EBADMSG,
+					      "%s: deviations.%s: \"verdict\" must be \"failed\", "
+					      "\"crashed\" or \"hung\", and \"evidence\" a string",
+					      path, deviation->string);
+	}
+	return 0;
+}
+
+struct profile *profile_read(const char *name, const struct requirements *requirements,
+			     struct vgpu_error *err)
+{
+	struct profile *profile = calloc(1, sizeof(*profile));
+	char path[PATH_MAX], *text;
+
+	find_file(name, path);
+	text = read_text_file(path, err);
+	if (profile != NULL && text != NULL) {
+		profile->json = cJSON_Parse(text);
+		if (check_profile(profile, path, requirements, err) == 0) {
+			free(text);
+			return profile;
+		}
+	}
+	free(text);
+	profile_free(profile);
+	return NULL;
+}
+
+void profile_free(struct profile *profile)
+{
+	if (profile == NULL)
+		return;
+	cJSON_Delete(profile->json);
+	free(profile);
+}
+
+const char *profile_device(const struct profile *profile)
+{
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(profile->json, "device"));
+}
+
+const char *profile_evidence(const struct profile *profile, const char *id)
+{
+	return profile == NULL
+		       ? NULL
+		       : evidence_of(cJSON_GetObjectItemCaseSensitive(profile->deviations, id));
+}
+
+void profile_judge(const struct profile *profile, struct result *result)
+{
+	enum verdict verdict = result->outcome.verdict;
+	enum verdict known = NUM_VERDICTS;
+
+	if (profile != NULL)
+		known = verdict_of(cJSON_GetObjectItemCaseSensitive(profile->deviations,
+								    result->requirement->id));
+	result->known = profile_evidence(profile, result->requirement->id);
+	result->unexpected = false;
+	if (verdict == PASSED || verdict == NOT_ASKED)
+		return;
+	/* Who was known to crash may well do better, and only fail. */
+	result->unexpected = verdict != known && !(verdict == FAILED && known != NUM_VERDICTS);
+}
+
+static const char *first_hard(const struct outcome *outcome)
+{
+	for (unsigned int i = 0; i < outcome->num_findings; i++)
+		if (outcome->findings[i].kind == FINDING_DEATH)
+			return outcome->findings[i].text;
+	for (unsigned int i = 0; i < outcome->num_findings; i++)
+		if (outcome->findings[i].kind == FINDING_HARD)
+			return outcome->findings[i].text;
+	return "";
+}
+
+int profile_write(const struct results *results, const char *path, struct vgpu_error *err)
+{
+	FILE *file = fopen(path, "w");
+
+	if (file == NULL)
+		return vgpu_error_set(err, errno, "%s: %s", path, strerror(errno));
+	cJSON *root = cJSON_CreateObject();
+	cJSON_AddStringToObject(root, "device", results->version);
+	cJSON *deviations = cJSON_AddObjectToObject(root, "deviations");
+	for (unsigned int i = 0; i < results->count; i++) {
+		const struct result *result = &results->all[i];
+
+		if (!result->done || result->outcome.verdict == PASSED ||
+		    result->outcome.verdict == NOT_ASKED)
+			continue;
+		cJSON *deviation = cJSON_AddObjectToObject(deviations, result->requirement->id);
+		cJSON_AddStringToObject(deviation, "verdict",
+					verdict_name(result->outcome.verdict));
+		cJSON_AddStringToObject(deviation, "evidence",
+					result->known != NULL ? result->known
+							      : first_hard(&result->outcome));
+	}
+	char *text = cJSON_Print(root);
+	bool written = text != NULL && fprintf(file, "%s\n", text) > 0;
+	int error = errno;
+	written &= fclose(file) == 0;
+	cJSON_Delete(root);
+	cJSON_free(text);
+	return written ? 0 : vgpu_error_set(err, error, "%s: %s", path, strerror(error));
+}

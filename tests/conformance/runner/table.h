@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Requirements and vectors beside each other. */
+#ifndef CONFORM_TABLE_H
+#define CONFORM_TABLE_H
+
+#include "conformance/runner/results.h"
+#include "conformance/runner/selection.h"
+
+/*
+ * Prints what does not fit: a vector without a row, two for one, a row that has
+ * neither vector nor reason, or both. True: all fits.
+ */
+bool table_check(const struct requirements *requirements);
+/* Prints the chosen requirements, one in a line, with what their vectors say. */
+void table_print(const struct results *results, const struct selection *selection);
+
+#endif
