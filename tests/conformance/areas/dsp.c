@@ -1,9 +1,106 @@
 /* SPDX-License-Identifier: MIT */
-/* VG-DSP: GET_DISPLAY_INFO (0x0100). */
+/* VG-DSP: GET_DISPLAY_INFO. */
 #include "conformance/vocabulary/command.h"
+
+#include <string.h>
 
 extern const struct vector dsp_vectors[];
 
+#define INFO_SIZE 408
+
+static void sixteen_modes(struct rig *t)
+{
+	expect_type(t, get_display_info(t), VIRTIO_GPU_RESP_OK_DISPLAY_INFO, INFO_SIZE);
+}
+
+static void plausible(struct rig *t)
+{
+	for (uint32_t i = 0; i < num_scanouts(t); i++) {
+		struct virtio_gpu_display_one one = display(t, i);
+
+		check(t, one.enabled <= 1, "output %u: enabled is %u", i, one.enabled);
+		check(t, one.r.width <= 32768 && one.r.height <= 32768, "output %u is %ux%u", i,
+		      one.r.width, one.r.height);
+	}
+}
+
+static void rest_is_zero(struct rig *t)
+{
+	const struct virtio_gpu_display_one none = {0};
+
+	for (uint32_t i = num_scanouts(t); i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
+		struct virtio_gpu_display_one one = display(t, i);
+
+		check(t, memcmp(&one, &none, sizeof(one)) == 0, "output %u is not zero", i);
+	}
+}
+
+static void enabled_outputs(struct rig *t)
+{
+	for (uint32_t i = 0; i < num_scanouts(t); i++) {
+		struct virtio_gpu_display_one one = display(t, i);
+
+		check(t, (one.enabled == 1) == (i == 0), "output %u: enabled is %u", i,
+		      one.enabled);
+		check(t, one.enabled == 0 || (one.r.width > 0 && one.r.height > 0),
+		      "output %u is enabled and %ux%u", i, one.r.width, one.r.height);
+	}
+}
+
+static void flags(struct rig *t)
+{
+	for (uint32_t i = 0; i < num_scanouts(t); i++)
+		prefer(t, display(t, i).flags == 0, "output %u: flags are 0x%x", i,
+		       display(t, i).flags);
+}
+
+static void resized(struct rig *t)
+{
+	struct vgpu_trace_outputs outputs = {
+		.num_scanouts = 1,
+		.outputs = {{.rect = {0, 0, 800, 600}, .enabled = true}},
+	};
+	struct vgpu_error err;
+	int ret = t->target->ops->set_outputs(t->target, &outputs, &err);
+
+	if (ret < 0)
+		give_up(t, ret, &err);
+	struct virtio_gpu_display_one one = display(t, 0);
+	check(t, one.r.width == 800 && one.r.height == 600 && one.enabled == 1, "output 0 is %ux%u",
+	      one.r.width, one.r.height);
+	outputs.outputs[0].rect = (struct vgpu_rect){0, 0, 1024, 768};
+	ret = t->target->ops->set_outputs(t->target, &outputs, &err);
+	if (ret < 0)
+		give_up(t, ret, &err);
+}
+
+static void long_request(struct rig *t)
+{
+	uint8_t request[224] = {0x00, 0x01};
+
+	memset(request + 24, 0xff, sizeof(request) - 24);
+	expect_type(t, submit(t, CONTROL, request, sizeof(request), INFO_SIZE),
+		    VIRTIO_GPU_RESP_OK_DISPLAY_INFO, INFO_SIZE);
+}
+
+static void short_response(struct rig *t)
+{
+	static const uint32_t rooms[] = {24, 25, 407};
+	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+
+	for (unsigned int i = 0; i < 3; i++)
+		expect_type(t, submit(t, CONTROL, &request, sizeof(request), rooms[i]),
+			    VIRTIO_GPU_RESP_OK_DISPLAY_INFO, INFO_SIZE);
+}
+
 const struct vector dsp_vectors[] = {
+	VECTOR("VG-DSP-001", "the answer is 408 bytes, always 16 modes", sixteen_modes),
+	VECTOR("VG-DSP-002", "modes are plausible", plausible),
+	VECTOR("VG-DSP-003", "modes of outputs that are not there are zero", rest_is_zero),
+	VECTOR("VG-DSP-004", "an output that is enabled has a size", enabled_outputs),
+	VECTOR("VG-DSP-006", "a mode's flags are 0", flags),
+	VECTOR("VG-DSP-007", "the answer follows a resize at once", resized, .needs = NEED_OUTPUTS),
+	VECTOR("VG-DSP-008", "bytes after the request are ignored", long_request),
+	VECTOR("VG-DSP-009", "a short response has what fits", short_response),
 	{0},
 };

@@ -1,9 +1,164 @@
 /* SPDX-License-Identifier: MIT */
-/* VG-FEN: Fences and completion order. */
+/* VG-FEN: fences and the order of answers. */
 #include "conformance/vocabulary/command.h"
+
+#include <endian.h>
 
 extern const struct vector fen_vectors[];
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct reply fenced_info(struct rig *t, uint64_t id)
+{
+	struct virtio_gpu_ctrl_hdr request = fenced(VIRTIO_GPU_CMD_GET_DISPLAY_INFO, id);
+
+	return submit_struct(t, &request, sizeof(request));
+}
+
+static void expect_fence(struct rig *t, const struct reply *reply, uint64_t id)
+{
+	check(t,
+	      reply->answered && (reply->hdr.flags & VIRTIO_GPU_FLAG_FENCE) != 0 &&
+		      reply->hdr.fence_id == id,
+	      "flags are 0x%x, fence_id is %llu, expected %llu", reply->hdr.flags,
+	      (unsigned long long)reply->hdr.fence_id, (unsigned long long)id);
+}
+
+static struct virtio_gpu_transfer_to_host_2d transfer_all(const struct resource *r,
+							  struct virtio_gpu_ctrl_hdr hdr)
+{
+	return (struct virtio_gpu_transfer_to_host_2d){
+		.hdr = hdr,
+		.r = {0, 0, htole32(r->width), htole32(r->height)},
+		.resource_id = htole32(r->id),
+	};
+}
+
+static void complete_when_answered(struct rig *t)
+{
+	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
+	const struct picture *old = pattern(t, 64, 64, 1);
+	struct virtio_gpu_transfer_to_host_2d request =
+		transfer_all(&r, fenced(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, 3));
+
+	store(t, &r, old);
+	struct reply reply = submit_struct(t, &request, sizeof(request));
+	store(t, &r, pattern(t, 64, 64, 2));
+	expect_ok(t, reply);
+	expect_fence(t, &reply, 3);
+	show(t, &r, 0);
+	expect_screen(t, 0, old);
+}
+
+static void right_after_a_fence(struct rig *t)
+{
+	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
+	const struct picture *p = pattern(t, 64, 64, 4);
+
+	show_pattern(t, &r, 0);
+	upload(t, &r, p);
+	expect_ok(t, flush(t, whole(&r), r.id));
+	struct reply reply = fenced_info(t, 5);
+	expect_fence(t, &reply, 5);
+	expect_screen(t, 0, p);
+}
+
+static void failing(struct rig *t)
+{
+	struct virtio_gpu_resource_unref request = {
+		.hdr = fenced(VIRTIO_GPU_CMD_RESOURCE_UNREF, 0x100000001),
+		.resource_id = htole32(999),
+	};
+	struct reply reply = submit_struct(t, &request, sizeof(request));
+
+	expect_error(t, reply, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	expect_fence(t, &reply, 0x100000001);
+}
+
+static void ids(struct rig *t, const uint64_t *list, unsigned int num)
+{
+	for (unsigned int i = 0; i < num; i++) {
+		struct reply reply = fenced_info(t, list[i]);
+
+		expect_fence(t, &reply, list[i]);
+	}
+}
+
+static void same_id(struct rig *t)
+{
+	static const uint64_t twice[] = {8, 8};
+
+	ids(t, twice, COUNT(twice));
+}
+
+static void id_0(struct rig *t)
+{
+	static const uint64_t zero[] = {0};
+
+	ids(t, zero, COUNT(zero));
+}
+
+static void falling_ids(struct rig *t)
+{
+	static const uint64_t falling[] = {10, 5, 7};
+
+	ids(t, falling, COUNT(falling));
+}
+
+static void ring_index_range(struct rig *t)
+{
+	static const uint8_t rings[] = {64, 255};
+
+	for (unsigned int i = 0; i < COUNT(rings); i++) {
+		struct virtio_gpu_ctrl_hdr request = fenced(VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 1);
+
+		request.flags = htole32(VIRTIO_GPU_FLAG_FENCE | 2);
+		request.ring_idx = rings[i];
+		expect_either(t, submit_struct(t, &request, sizeof(request)),
+			      VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	}
+}
+
+static void ring_without_fence(struct rig *t)
+{
+	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+
+	request.flags = htole32(2);
+	struct reply reply = submit_struct(t, &request, sizeof(request));
+	expect_type(t, reply, VIRTIO_GPU_RESP_OK_DISPLAY_INFO,
+		    sizeof(struct virtio_gpu_resp_display_info));
+	check(t, (reply.hdr.flags & VIRTIO_GPU_FLAG_FENCE) == 0, "a fence that nobody asked for");
+}
+
+static void order(struct rig *t)
+{
+	const struct virtio_gpu_ctrl_hdr requests[] = {fenced(VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 1),
+						       header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO),
+						       fenced(VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 2),
+						       header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO)};
+	struct pending *pending[COUNT(requests)];
+	struct reply *replies = keep(t, COUNT(requests) * sizeof(*replies));
+
+	for (unsigned int i = 0; i < COUNT(requests); i++)
+		pending[i] = post(t, CONTROL, &requests[i], sizeof(requests[i]), 408, "* / *");
+	kick(t, CONTROL);
+	collect(t, pending, COUNT(requests), replies);
+	for (unsigned int i = 0; i < COUNT(requests); i++)
+		expect_type(t, replies[i], VIRTIO_GPU_RESP_OK_DISPLAY_INFO, 408);
+	expect_fence(t, &replies[0], 1);
+	expect_fence(t, &replies[2], 2);
+}
+
 const struct vector fen_vectors[] = {
+	VECTOR("VG-FEN-001", "a fenced command that is answered is complete",
+	       complete_when_answered),
+	VECTOR("VG-FEN-002", "after a fence the picture is final", right_after_a_fence),
+	VECTOR("VG-FEN-003", "a fenced command that fails returns its fence", failing),
+	VECTOR("VG-FEN-004", "a fence_id may come twice", same_id),
+	VECTOR("VG-FEN-005", "fence_id 0 is one like others", id_0),
+	VECTOR("VG-FEN-006", "fence ids may fall", falling_ids),
+	VECTOR("VG-FEN-009", "a ring_idx above 63 is answered", ring_index_range),
+	VECTOR("VG-FEN-010", "RING_IDX without FENCE has no effect", ring_without_fence),
+	VECTOR("VG-FEN-011", "each of several commands is answered once", order),
 	{0},
 };
