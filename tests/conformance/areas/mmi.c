@@ -2,8 +2,271 @@
 /* VG-MMI: virtio-mmio registers. */
 #include "conformance/vocabulary/command.h"
 
+#include <endian.h>
+
 extern const struct vector mmi_vectors[];
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define OWN	     .needs = NEED_REGISTERS
+
+static void expect_info(struct rig *t)
+{
+	expect_type(t, get_display_info(t), VIRTIO_GPU_RESP_OK_DISPLAY_INFO, 408);
+}
+
+static void expect_reg(struct rig *t, uint32_t offset, uint32_t value)
+{
+	uint32_t got = reg(t, offset);
+
+	check(t, got == value, "register 0x%03x is 0x%x, expected 0x%x", offset, got, value);
+}
+
+static void magic(struct rig *t)
+{
+	expect_reg(t, VIRTIO_MMIO_MAGIC_VALUE, 0x74726976);
+}
+
+static void version(struct rig *t)
+{
+	expect_reg(t, VIRTIO_MMIO_VERSION, 2);
+}
+
+static void device_id(struct rig *t)
+{
+	expect_reg(t, VIRTIO_MMIO_DEVICE_ID, 16);
+}
+
+static void vendor_id(struct rig *t)
+{
+	uint32_t vendor = reg(t, VIRTIO_MMIO_VENDOR_ID);
+
+	reset(t);
+	expect_reg(t, VIRTIO_MMIO_VENDOR_ID, vendor);
+}
+
+static uint32_t feature_word(struct rig *t, uint32_t select)
+{
+	set_reg(t, VIRTIO_MMIO_DEVICE_FEATURES_SEL, select);
+	return reg(t, VIRTIO_MMIO_DEVICE_FEATURES);
+}
+
+static void feature_words(struct rig *t)
+{
+	uint32_t low = feature_word(t, 0), high = feature_word(t, 1);
+
+	check(t, (high & 1) != 0, "word 1 is 0x%x, without VERSION_1", high);
+	check(t, feature_word(t, 0) == low && feature_word(t, 1) == high,
+	      "the words change from reading to reading");
+}
+
+static void feature_word_2(struct rig *t)
+{
+	prefer(t, feature_word(t, 2) == 0, "word 2 is 0x%x", feature_word(t, 2));
+	prefer(t, feature_word(t, 0xffffffff) == 0, "the last word is 0x%x",
+	       feature_word(t, 0xffffffff));
+}
+
+static void queues(struct rig *t)
+{
+	static const uint32_t queue[] = {0, 1, 2, 0xffffffff};
+
+	for (unsigned int i = 0; i < COUNT(queue); i++) {
+		set_reg(t, VIRTIO_MMIO_QUEUE_SEL, queue[i]);
+		uint32_t size = reg(t, VIRTIO_MMIO_QUEUE_NUM_MAX);
+		check(t, (size > 0) == (i < 2), "queue 0x%x has %u entries", queue[i], size);
+	}
+}
+
+static void queue_sizes(struct rig *t)
+{
+	for (uint16_t size = 2; size <= 64; size *= 2) {
+		make_ready_with(t, usual_features(t), size, 16);
+		expect_info(t);
+	}
+}
+
+static void bad_sizes(struct rig *t)
+{
+	static const uint32_t sizes[] = {2048, 3, 0};
+
+	for (unsigned int i = 0; i < COUNT(sizes); i++) {
+		make_ready(t);
+		set_reg(t, VIRTIO_MMIO_QUEUE_SEL, 0);
+		set_reg(t, VIRTIO_MMIO_QUEUE_READY, 0);
+		set_reg(t, VIRTIO_MMIO_QUEUE_NUM, sizes[i]);
+		set_reg(t, VIRTIO_MMIO_QUEUE_READY, 1);
+		set_reg(t, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+		status(t);
+	}
+	make_ready(t);
+	expect_info(t);
+}
+
+static void ready_reads_back(struct rig *t)
+{
+	set_reg(t, VIRTIO_MMIO_QUEUE_SEL, 0);
+	expect_reg(t, VIRTIO_MMIO_QUEUE_READY, 1);
+	set_reg(t, VIRTIO_MMIO_QUEUE_READY, 0);
+	expect_reg(t, VIRTIO_MMIO_QUEUE_READY, 0);
+}
+
+static void not_ready(struct rig *t)
+{
+	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+
+	expect_info(t);
+	set_reg(t, VIRTIO_MMIO_QUEUE_SEL, 0);
+	set_reg(t, VIRTIO_MMIO_QUEUE_READY, 0);
+	post(t, CONTROL, &request, sizeof(request), 408, "* / *");
+	kick(t, CONTROL);
+	expect_no_answer(t, CONTROL);
+}
+
+static void notify(struct rig *t)
+{
+	expect_info(t);
+	expect_returned(t, move_cursor(t, 0, 1, 1, 0, 0, 0));
+}
+
+static void notify_nobody(struct rig *t)
+{
+	set_reg(t, VIRTIO_MMIO_QUEUE_NOTIFY, 7);
+	set_reg(t, VIRTIO_MMIO_QUEUE_NOTIFY, 0xffffffff);
+	expect_info(t);
+}
+
+static void interrupt_until_ack(struct rig *t)
+{
+	expect_info(t);
+	require(t, wait_interrupt(t, 1), "no interrupt");
+	expect_reg(t, VIRTIO_MMIO_INTERRUPT_STATUS, 1);
+	expect_reg(t, VIRTIO_MMIO_INTERRUPT_STATUS, 1);
+	ack(t);
+	expect_reg(t, VIRTIO_MMIO_INTERRUPT_STATUS, 0);
+}
+
+static void ack_bits(struct rig *t)
+{
+	expect_info(t);
+	require(t, wait_interrupt(t, 1), "no interrupt");
+	set_reg(t, VIRTIO_MMIO_INTERRUPT_ACK, 2);
+	expect_reg(t, VIRTIO_MMIO_INTERRUPT_STATUS, 1);
+	set_reg(t, VIRTIO_MMIO_INTERRUPT_ACK, 1);
+	expect_reg(t, VIRTIO_MMIO_INTERRUPT_STATUS, 0);
+}
+
+static void reset_clears(struct rig *t)
+{
+	expect_info(t);
+	require(t, wait_interrupt(t, 1), "no interrupt");
+	reset(t);
+	expect_reg(t, VIRTIO_MMIO_INTERRUPT_STATUS, 0);
+	for (uint32_t queue = 0; queue < 2; queue++) {
+		set_reg(t, VIRTIO_MMIO_QUEUE_SEL, queue);
+		expect_reg(t, VIRTIO_MMIO_QUEUE_READY, 0);
+	}
+}
+
+static void status_0(struct rig *t)
+{
+	expect_reg(t, VIRTIO_MMIO_STATUS, 15);
+	set_status(t, 0);
+	expect_reg(t, VIRTIO_MMIO_STATUS, 0);
+}
+
+static void missing_shared_memory(struct rig *t)
+{
+	set_reg(t, VIRTIO_MMIO_SHM_SEL, 9);
+	expect_reg(t, VIRTIO_MMIO_SHM_LEN_LOW, 0xffffffff);
+	expect_reg(t, VIRTIO_MMIO_SHM_LEN_HIGH, 0xffffffff);
+	expect_reg(t, VIRTIO_MMIO_SHM_BASE_LOW, 0xffffffff);
+	expect_reg(t, VIRTIO_MMIO_SHM_BASE_HIGH, 0xffffffff);
+}
+
+static void generation(struct rig *t)
+{
+	uint32_t before = reg(t, VIRTIO_MMIO_CONFIG_GENERATION);
+
+	config(t, 8);
+	expect_info(t);
+	expect_reg(t, VIRTIO_MMIO_CONFIG_GENERATION, before);
+}
+
+static void config_sizes(struct rig *t)
+{
+	uint32_t word = config(t, 8);
+	uint32_t at = VIRTIO_MMIO_CONFIG + 8;
+
+	check(t, reg_sized(t, at, 1) == (word & 0xff), "the byte is 0x%x", reg_sized(t, at, 1));
+	check(t, reg_sized(t, at, 2) == (word & 0xffff), "the half is 0x%x", reg_sized(t, at, 2));
+	check(t, reg_sized(t, at + 2, 2) == word >> 16, "the upper half is 0x%x",
+	      reg_sized(t, at + 2, 2));
+}
+
+static void narrow_control(struct rig *t)
+{
+	for (uint32_t offset = 0; offset < 0x100; offset++)
+		reg_sized(t, offset, 1);
+	for (uint32_t offset = 0; offset < 0x100; offset += 2)
+		reg_sized(t, offset, 2);
+	set_reg_sized(t, VIRTIO_MMIO_QUEUE_SEL, 1, 0);
+	expect_info(t);
+}
+
+static void undefined(struct rig *t)
+{
+	static const uint32_t write_only[] = {0x014, 0x020, 0x030, 0x050, 0x064, 0x0f0};
+
+	for (unsigned int i = 0; i < COUNT(write_only); i++)
+		prefer(t, reg(t, write_only[i]) == 0, "register 0x%03x reads 0x%x", write_only[i],
+		       reg(t, write_only[i]));
+	set_reg(t, VIRTIO_MMIO_MAGIC_VALUE, 1);
+	set_reg(t, VIRTIO_MMIO_DEVICE_ID, 1);
+	set_reg(t, 0x0f0, 1);
+	magic(t);
+	device_id(t);
+	expect_info(t);
+}
+
+static void pokes_while_ready(struct rig *t)
+{
+	expect_info(t);
+	set_reg(t, VIRTIO_MMIO_QUEUE_SEL, 0);
+	set_reg(t, VIRTIO_MMIO_QUEUE_DESC_LOW, 0xfffff000);
+	set_reg(t, VIRTIO_MMIO_QUEUE_DESC_HIGH, 0xffffffff);
+	set_reg(t, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	status(t);
+	make_ready(t);
+	expect_info(t);
+}
+
 const struct vector mmi_vectors[] = {
+	VECTOR("VG-MMI-001", "the magic value is there", magic, OWN),
+	VECTOR("VG-MMI-002", "the version is 2", version, OWN),
+	VECTOR("VG-MMI-003", "the device is a GPU", device_id, OWN),
+	VECTOR("VG-MMI-004", "the vendor stays the same", vendor_id, OWN),
+	VECTOR("VG-MMI-005", "features are read in words", feature_words, OWN),
+	VECTOR("VG-MMI-006", "there are no features above word 1", feature_word_2, OWN),
+	VECTOR("VG-MMI-008", "there are two queues", queues, OWN),
+	VECTOR("VG-MMI-009", "a queue has the size that the driver says", queue_sizes, OWN),
+	VECTOR("VG-MMI-010", "queue sizes that are none are survived", bad_sizes, OWN),
+	VECTOR("VG-MMI-011", "QueueReady reads back", ready_reads_back, OWN),
+	VECTOR("VG-MMI-012", "a queue that is not ready is not looked at", not_ready, OWN),
+	VECTOR("VG-MMI-013", "a notification names its queue", notify, OWN),
+	VECTOR("VG-MMI-014", "a notification of no queue is ignored", notify_nobody, OWN),
+	VECTOR("VG-MMI-016", "an interrupt stays until it is acknowledged", interrupt_until_ack,
+	       OWN),
+	VECTOR("VG-MMI-017", "InterruptACK clears the bits that it is given", ack_bits, OWN),
+	VECTOR("VG-MMI-018", "a reset clears interrupts and queues", reset_clears, OWN),
+	VECTOR("VG-MMI-019", "status 0 resets", status_0, OWN),
+	VECTOR("VG-MMI-021", "shared memory that is not there has no base and no length",
+	       missing_shared_memory, OWN),
+	VECTOR("VG-MMI-023", "ConfigGeneration stays while nothing changes", generation, OWN),
+	VECTOR("VG-MMI-024", "configuration is read in any size", config_sizes, OWN),
+	VECTOR("VG-MMI-025", "narrow accesses to control registers are survived", narrow_control,
+	       OWN),
+	VECTOR("VG-MMI-026", "accesses of the wrong direction are survived", undefined, OWN),
+	VECTOR("VG-MMI-027", "queue registers may be written while it is ready, without harm",
+	       pokes_while_ready, OWN),
 	{0},
 };
