@@ -1,9 +1,181 @@
 /* SPDX-License-Identifier: MIT */
-/* VG-STA: Status and reset. */
+/* VG-STA: status and reset. */
 #include "conformance/vocabulary/command.h"
+
+#include <string.h>
 
 extern const struct vector sta_vectors[];
 
+static void expect_info(struct rig *t)
+{
+	expect_type(t, get_display_info(t), VIRTIO_GPU_RESP_OK_DISPLAY_INFO, 408);
+}
+
+/* A chain that no device can take. */
+static void break_the_queue(struct rig *t)
+{
+	struct ring *ring = ring_of(t, CONTROL);
+
+	ring_publish(ring, 500);
+	ring_kick(ring);
+	for (unsigned int i = 0; i < 100 && (status(t) & VIRTIO_CONFIG_S_NEEDS_RESET) == 0; i++)
+		sleep_ms(1);
+}
+
+static void status_0(struct rig *t)
+{
+	set_status(t, 0);
+	for (unsigned int i = 0; i < 1000 && status(t) != 0; i++)
+		sleep_ms(1);
+	check(t, status(t) == 0, "status is 0x%x", status(t));
+}
+
+static void reset_stops_queues(struct rig *t)
+{
+	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+	struct ring *ring = ring_of(t, CONTROL);
+
+	post(t, CONTROL, &request, sizeof(request), 408, "* / *");
+	reset(t);
+	set_reg(t, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	sleep_ms(20);
+	check(t, ring_num_used(ring) == 0, "a ring was written after the reset");
+	check(t, interrupts(t) == 0, "an interrupt after the reset");
+}
+
+static void reset_destroys_resources(struct rig *t)
+{
+	expect_ok(t, create_2d(t, 51, 64, 64, B8G8R8X8));
+	make_ready(t);
+	expect_error(t, flush(t, rect(0, 0, 64, 64), 51), VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	expect_ok(t, create_2d(t, 51, 64, 64, B8G8R8X8));
+}
+
+static void reset_clears_scanouts(struct rig *t)
+{
+	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
+	const struct picture *p = show_pattern(t, &r, 0);
+
+	make_ready(t);
+	expect_off(t, 0, p);
+}
+
+static void reset_forgets(struct rig *t)
+{
+	reset(t);
+	for (uint32_t queue = 0; queue < 2; queue++) {
+		set_reg(t, VIRTIO_MMIO_QUEUE_SEL, queue);
+		check(t, reg(t, VIRTIO_MMIO_QUEUE_READY) == 0, "queue %u is ready", queue);
+	}
+}
+
+static void not_before_driver_ok(struct rig *t)
+{
+	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+
+	require(t, negotiate(t, usual_features(t)), "features are refused");
+	set_queue(t, CONTROL, 64);
+	set_queue(t, CURSOR, 16);
+	struct pending *p = post(t, CONTROL, &request, sizeof(request), 408, "* / *");
+	kick(t, CONTROL);
+	expect_no_answer(t, CONTROL);
+	if (ring_num_used(ring_of(t, CONTROL)) > 0)
+		return;
+	driver_ok(t);
+	kick(t, CONTROL);
+	struct reply *reply = keep(t, sizeof(*reply));
+	collect(t, &p, 1, reply);
+	expect_type(t, *reply, VIRTIO_GPU_RESP_OK_DISPLAY_INFO, 408);
+}
+
+static void queued_before_driver_ok(struct rig *t)
+{
+	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+
+	require(t, negotiate(t, usual_features(t)), "features are refused");
+	set_queue(t, CONTROL, 64);
+	set_queue(t, CURSOR, 16);
+	struct pending *p = post(t, CONTROL, &request, sizeof(request), 408, "* / *");
+	driver_ok(t);
+	sleep_ms(20);
+	if (ring_num_used(ring_of(t, CONTROL)) == 0) {
+		note(t, "what is queued before DRIVER_OK waits for a notification");
+		kick(t, CONTROL);
+	}
+	struct reply *reply = keep(t, sizeof(*reply));
+	collect(t, &p, 1, reply);
+	expect_type(t, *reply, VIRTIO_GPU_RESP_OK_DISPLAY_INFO, 408);
+}
+
+static void needs_reset(struct rig *t)
+{
+	break_the_queue(t);
+	check(t, (status(t) & VIRTIO_CONFIG_S_NEEDS_RESET) != 0, "status is 0x%x", status(t));
+}
+
+static void needs_reset_notifies(struct rig *t)
+{
+	break_the_queue(t);
+	if ((status(t) & VIRTIO_CONFIG_S_NEEDS_RESET) == 0)
+		not_asked(t, "the device does not ask for a reset here");
+	check(t, wait_interrupt(t, 2), "no configuration interrupt");
+}
+
+static void reset_helps(struct rig *t)
+{
+	break_the_queue(t);
+	make_ready(t);
+	expect_info(t);
+}
+
+static void many_resets(struct rig *t)
+{
+	struct mark begin = set_mark(t);
+
+	for (unsigned int i = 0; i < 100; i++, rewind_to(t, begin)) {
+		struct resource r = resource_2d(t, 1024, 1024, B8G8R8X8);
+
+		show(t, &r, 0);
+		make_ready(t);
+	}
+	expect_info(t);
+}
+
+static void failed(struct rig *t)
+{
+	set_status(t, status(t) | VIRTIO_CONFIG_S_FAILED);
+	status(t);
+	make_ready(t);
+	expect_info(t);
+}
+
+static void unordered(struct rig *t)
+{
+	set_status(t, VIRTIO_CONFIG_S_DRIVER_OK);
+	set_status(t, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER_OK);
+	set_status(t, 0xff);
+	set_reg(t, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	make_ready(t);
+	expect_info(t);
+}
+
 const struct vector sta_vectors[] = {
+	VECTOR("VG-STA-001", "status is 0 after a reset", status_0),
+	VECTOR("VG-STA-002", "a reset stops queues and interrupts", reset_stops_queues),
+	VECTOR("VG-STA-003", "a reset destroys all resources", reset_destroys_resources),
+	VECTOR("VG-STA-004", "a reset turns scanouts off", reset_clears_scanouts),
+	VECTOR("VG-STA-005", "a reset forgets the queues", reset_forgets),
+	VECTOR("VG-STA-006", "nothing is answered before DRIVER_OK", not_before_driver_ok,
+	       .start = AFTER_RESET, .needs = NEED_REGISTERS),
+	VECTOR("VG-STA-007", "what was queued before DRIVER_OK is answered after it",
+	       queued_before_driver_ok, .start = AFTER_RESET),
+	VECTOR("VG-STA-008", "a broken queue makes the device ask for a reset", needs_reset),
+	VECTOR("VG-STA-009", "a device that asks for a reset says so", needs_reset_notifies),
+	VECTOR("VG-STA-010", "a reset brings a broken device back", reset_helps),
+	VECTOR("VG-STA-011", "a hundred resets with resources leak nothing", many_resets,
+	       .seconds = 30),
+	VECTOR("VG-STA-012", "a driver that gave up may come back", failed),
+	VECTOR("VG-STA-013", "status bits in any order are survived", unordered,
+	       .start = AFTER_RESET),
 	{0},
 };
