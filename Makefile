@@ -173,6 +173,8 @@ replay: all
 
 ## ask the built-in device for every requirement
 vectors: all
+	@$(EMULATOR) $(BUILD)/vgpu-conform --check >$(BUILD)/requirements.txt
+	@tail -n 1 $(BUILD)/requirements.txt
 	$(EMULATOR) $(BUILD)/vgpu-conform
 
 ## let QEMU confirm all golden sets

@@ -1,9 +1,144 @@
 /* SPDX-License-Identifier: MIT */
-/* VG-EVI: Event index (bit 29) and suppression. */
+/* VG-EVI: event indices and suppression of notifications. */
 #include "conformance/vocabulary/command.h"
+
+#include <endian.h>
 
 extern const struct vector evi_vectors[];
 
+#define EVENT_IDX FEATURE(VIRTIO_RING_F_EVENT_IDX)
+
+static void expect_info(struct rig *t)
+{
+	expect_type(t, get_display_info(t), VIRTIO_GPU_RESP_OK_DISPLAY_INFO, 408);
+}
+
+static uint16_t used_index(struct rig *t)
+{
+	return le16toh(ring_used(ring_of(t, CONTROL))->idx);
+}
+
+/* The next interrupt is wanted when the used index passes this. */
+static void want_at(struct rig *t, uint16_t index)
+{
+	*ring_used_event(ring_of(t, CONTROL)) = htole16(index);
+}
+
+/* Answered once, so that what comes first is over. */
+static void settle(struct rig *t)
+{
+	expect_info(t);
+	wait_interrupt(t, 1);
+	ack(t);
+}
+
+static void at_the_event(struct rig *t)
+{
+	settle(t);
+	want_at(t, used_index(t));
+	expect_info(t);
+	check(t, wait_interrupt(t, 1), "no interrupt");
+}
+
+static void not_elsewhere(struct rig *t)
+{
+	settle(t);
+	want_at(t, (uint16_t)(used_index(t) - 1));
+	expect_info(t);
+	sleep_ms(20);
+	check(t, (interrupts(t) & 1) == 0, "an interrupt that the driver does not want");
+}
+
+static void flags_are_ignored(struct rig *t)
+{
+	settle(t);
+	ring_avail(ring_of(t, CONTROL))->flags = htole16(VRING_AVAIL_F_NO_INTERRUPT);
+	want_at(t, used_index(t));
+	expect_info(t);
+	check(t, wait_interrupt(t, 1), "no interrupt");
+}
+
+static void used_flags(struct rig *t)
+{
+	expect_info(t);
+	check(t, ring_used(ring_of(t, CONTROL))->flags == 0, "used.flags is 0x%x",
+	      le16toh(ring_used(ring_of(t, CONTROL))->flags));
+}
+
+/* A driver that notifies only where it is asked to. */
+static void avail_event(struct rig *t)
+{
+	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+	struct ring *ring = ring_of(t, CONTROL);
+	struct reply *reply = keep(t, sizeof(*reply));
+	struct mark begin = set_mark(t);
+
+	for (unsigned int i = 0; i < 1000; i++, rewind_to(t, begin)) {
+		uint16_t old = ring->available;
+		struct pending *p = post(t, CONTROL, &request, sizeof(request), 408, "* / *");
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (vring_need_event(le16toh(*ring_avail_event(ring)), ring->available, old))
+			kick(t, CONTROL);
+		collect(t, &p, 1, reply);
+		require(t, reply->answered, "round %u: no answer", i);
+	}
+}
+
+static void in_a_batch(struct rig *t)
+{
+	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+	struct pending *pending[8];
+	struct reply *replies = keep(t, 8 * sizeof(*replies));
+
+	settle(t);
+	want_at(t, (uint16_t)(used_index(t) + 3));
+	for (unsigned int i = 0; i < 8; i++)
+		pending[i] = post(t, CONTROL, &request, sizeof(request), 408, "* / *");
+	kick(t, CONTROL);
+	collect(t, pending, 8, replies);
+	check(t, wait_interrupt(t, 1), "no interrupt");
+}
+
+static void wrap_of_indices(struct rig *t)
+{
+	struct mark begin = set_mark(t);
+	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+
+	settle(t);
+	for (unsigned int i = 0; i < 66000; i++, rewind_to(t, begin)) {
+		/* Each hundredth is wanted. */
+		bool wanted = i % 100 == 0;
+
+		want_at(t, (uint16_t)(used_index(t) - (wanted ? 0 : 1)));
+		require(t, submit(t, CONTROL, &request, 24, 24).answered, "round %u: no answer", i);
+		if (!wanted)
+			continue;
+		require(t, wait_interrupt(t, 1), "round %u: no interrupt", i);
+		ack(t);
+	}
+}
+
+static void without_the_feature(struct rig *t)
+{
+	settle(t);
+	want_at(t, (uint16_t)(used_index(t) - 1));
+	expect_info(t);
+	check(t, wait_interrupt(t, 1), "no interrupt");
+}
+
 const struct vector evi_vectors[] = {
+	VECTOR("VG-EVI-001", "the driver is notified at used_event", at_the_event,
+	       .with = EVENT_IDX),
+	VECTOR("VG-EVI-002", "the driver is not notified elsewhere", not_elsewhere,
+	       .with = EVENT_IDX),
+	VECTOR("VG-EVI-003", "avail.flags is ignored", flags_are_ignored, .with = EVENT_IDX),
+	VECTOR("VG-EVI-004", "used.flags is 0", used_flags, .with = EVENT_IDX),
+	VECTOR("VG-EVI-005", "a driver that follows avail_event is served", avail_event,
+	       .with = EVENT_IDX),
+	VECTOR("VG-EVI-006", "an event in the middle of a batch is not lost", in_a_batch,
+	       .with = EVENT_IDX),
+	VECTOR("VG-EVI-007", "events are right when indices wrap", wrap_of_indices,
+	       .with = EVENT_IDX, .seconds = 120),
+	VECTOR("VG-EVI-008", "without the feature used_event is ignored", without_the_feature),
 	{0},
 };

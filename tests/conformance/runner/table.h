@@ -7,8 +7,8 @@
 #include "conformance/runner/selection.h"
 
 /*
- * Prints what does not fit: a vector without a row, two for one, a row that has
- * neither vector nor reason, or both. True: all fits.
+ * Prints what does not fit: a vector without a row, two for one, a vector for a
+ * row that says why there is none. Lists rows without a vector. True: all fits.
  */
 bool table_check(const struct requirements *requirements);
 /* Prints the chosen requirements, one in a line, with what their vectors say. */
