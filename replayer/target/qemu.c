@@ -156,12 +156,31 @@ static const char *program_of(const struct vgpu_target_options *options)
 	return program != NULL && program[0] != '\0' ? program : DEFAULT_PROGRAM;
 }
 
+/* What -device says: as the user wants it, with what he did not say. */
+static bool name_device(struct qemu *qemu, const struct vgpu_target_options *options, char *text,
+			size_t size)
+{
+	const char *device = options->device != NULL ? options->device : "virtio-gpu-device";
+	const struct vgpu_rect *screen = &options->outputs[0].rect;
+	const char *outputs = strstr(device, "max_outputs=");
+	char rest[64] = "", mode[64] = "";
+
+	if (outputs != NULL)
+		qemu->target.num_scanouts =
+			(unsigned int)strtoul(outputs + strlen("max_outputs="), NULL, 10);
+	else
+		snprintf(rest, sizeof(rest), ",max_outputs=%u", options->num_scanouts);
+	if (strstr(device, "xres=") == NULL)
+		snprintf(mode, sizeof(mode), ",xres=%u,yres=%u", screen->width, screen->height);
+	return snprintf(text, size, "%s,id=gpu,bus=virtio-mmio-bus.0%s%s", device, rest, mode) <
+	       (int)size;
+}
+
 /* qtest, qmp, memory: QEMU's own descriptors of these. */
 static int start(struct qemu *qemu, const struct vgpu_target_options *options, int qtest, int qmp,
 		 int memory, struct vgpu_error *err)
 {
-	char object[128], megabytes[32], qtest_dev[48], qmp_dev[48], device[160];
-	const struct vgpu_rect *screen = &options->outputs[0].rect;
+	char object[128], megabytes[32], qtest_dev[48], qmp_dev[48], device[512];
 	const int keep[] = {qtest, qmp, memory, qemu->picture};
 	char program[4096];
 
@@ -174,9 +193,8 @@ static int start(struct qemu *qemu, const struct vgpu_target_options *options, i
 		 (unsigned long long)(qemu->target.memory_size >> 20));
 	snprintf(qtest_dev, sizeof(qtest_dev), "socket,id=qtest,fd=%d", qtest);
 	snprintf(qmp_dev, sizeof(qmp_dev), "socket,id=qmp,fd=%d", qmp);
-	snprintf(device, sizeof(device),
-		 "virtio-gpu-device,id=gpu,bus=virtio-mmio-bus.0,max_outputs=%u,xres=%u,yres=%u",
-		 options->num_scanouts, screen->width, screen->height);
+	if (!name_device(qemu, options, device, sizeof(device)))
+		return vgpu_error_set(err, ENAMETOOLONG, "description of the device");
 	/* clang-format off */
 	char *const argv[] = {
 		program, "-M", "virt,memory-backend=ram", "-accel", "tcg", "-S",
