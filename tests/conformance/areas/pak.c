@@ -1,9 +1,226 @@
 /* SPDX-License-Identifier: MIT */
-/* VG-PAK: Packed virtqueue (bit 34). */
+/* VG-PAK: packed virtqueues. */
 #include "conformance/vocabulary/command.h"
+
+#include <endian.h>
+#include <string.h>
 
 extern const struct vector pak_vectors[];
 
+#define PACKED	     FEATURE(VIRTIO_F_RING_PACKED)
+#define AVAIL	     (1 << VRING_PACKED_DESC_F_AVAIL)
+#define USED	     (1 << VRING_PACKED_DESC_F_USED)
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void expect_info(struct rig *t, struct reply reply)
+{
+	expect_type(t, reply, VIRTIO_GPU_RESP_OK_DISPLAY_INFO, 408);
+}
+
+static struct reply ask(struct rig *t, const char *shape)
+{
+	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+
+	return submit_shaped(t, CONTROL, &request, sizeof(request), 408, shape);
+}
+
+/* GET_DISPLAY_INFO, written as descriptors of slot 0 and 1 of a new ring, by hand. */
+static void write_info(struct rig *t, uint16_t id, uint16_t first_flags)
+{
+	uint64_t gpa = guest_alloc(t, 4096);
+	struct ring *ring = ring_of(t, CONTROL);
+	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+
+	memcpy(guest_at(t, gpa), &request, sizeof(request));
+	*ring_packed_desc(ring, 1) = (struct vring_packed_desc){
+		.addr = htole64(gpa + 1024),
+		.len = htole32(408),
+		.id = htole16(id),
+		.flags = htole16(VRING_DESC_F_WRITE | AVAIL),
+	};
+	*ring_packed_desc(ring, 0) = (struct vring_packed_desc){
+		.addr = htole64(gpa),
+		.len = htole32(24),
+		.id = htole16(id),
+		.flags = htole16((uint16_t)(VRING_DESC_F_NEXT | first_flags)),
+	};
+}
+
+/* Waits until slot 0 of a new ring is used. */
+static bool wait_slot_0(struct rig *t)
+{
+	const struct vring_packed_desc *desc = ring_packed_desc(ring_of(t, CONTROL), 0);
+
+	for (unsigned int i = 0; i < t->timeout_ms; i++) {
+		uint16_t flags = le16toh(__atomic_load_n(&desc->flags, __ATOMIC_ACQUIRE));
+
+		if ((flags & (AVAIL | USED)) == (AVAIL | USED))
+			return true;
+		sleep_ms(1);
+	}
+	return false;
+}
+
+static void layout(struct rig *t)
+{
+	expect_info(t, ask(t, "* / *"));
+}
+
+static void counters_begin_at_1(struct rig *t)
+{
+	write_info(t, 0, AVAIL);
+	ring_kick(ring_of(t, CONTROL));
+	check(t, wait_slot_0(t), "the first descriptor is not taken");
+}
+
+static void used_flags_by_lap(struct rig *t)
+{
+	struct ring *ring = ring_of(t, CONTROL);
+
+	/* Two laps: the vocabulary's ring sees by these flags alone what is used. */
+	for (unsigned int i = 0; i < ring->size; i++)
+		expect_info(t, ask(t, "* / *"));
+}
+
+static void id_and_length(struct rig *t)
+{
+	struct ring *ring = ring_of(t, CONTROL);
+
+	write_info(t, 0x30, AVAIL);
+	ring_kick(ring);
+	require(t, wait_slot_0(t), "no answer");
+	check(t, le16toh(ring_packed_desc(ring, 0)->id) == 0x30, "the id is 0x%x",
+	      le16toh(ring_packed_desc(ring, 0)->id));
+	check(t, le32toh(ring_packed_desc(ring, 0)->len) == 408, "the length is %u",
+	      le32toh(ring_packed_desc(ring, 0)->len));
+}
+
+static void chains(struct rig *t)
+{
+	expect_info(t, ask(t, "8 8 8 / 100 308"));
+	expect_info(t, ask(t, "* / *"));
+	expect_info(t, ask(t, "24x1 / 24x1 *"));
+}
+
+static void chains_over_the_end(struct rig *t)
+{
+	make_ready_with(t, usual_features(t), 8, 8);
+	for (unsigned int i = 0; i < 20; i++)
+		expect_info(t, ask(t, "12 12 / *"));
+}
+
+static void only_what_is_available(struct rig *t)
+{
+	struct ring *ring = ring_of(t, CONTROL);
+
+	ring_kick(ring);
+	expect_no_answer(t, CONTROL);
+	write_info(t, 0, USED);
+	ring_kick(ring);
+	expect_no_answer(t, CONTROL);
+}
+
+static void used_stays(struct rig *t)
+{
+	struct ring *ring = ring_of(t, CONTROL);
+	struct vring_packed_desc before;
+
+	write_info(t, 7, AVAIL);
+	ring_kick(ring);
+	require(t, wait_slot_0(t), "no answer");
+	before = *ring_packed_desc(ring, 0);
+	ring_kick(ring);
+	sleep_ms(20);
+	check(t, memcmp(&before, ring_packed_desc(ring, 0), sizeof(before)) == 0,
+	      "a used descriptor changed");
+}
+
+static void write_flag(struct rig *t)
+{
+	struct ring *ring = ring_of(t, CONTROL);
+
+	write_info(t, 0, AVAIL);
+	ring_kick(ring);
+	require(t, wait_slot_0(t), "no answer");
+	if ((le16toh(ring_packed_desc(ring, 0)->flags) & VRING_DESC_F_WRITE) == 0)
+		prefer(t, false, "data was written, but the used descriptor has no WRITE flag");
+}
+
+static void indirect(struct rig *t)
+{
+	expect_info(t, ask(t, "[* / *]"));
+	expect_info(t, ask(t, "[8 8 8 / 8 400]"));
+}
+
+static void endless_chain(struct rig *t)
+{
+	struct ring *ring = ring_of(t, CONTROL);
+	uint64_t gpa = guest_alloc(t, 4096);
+
+	for (unsigned int i = 0; i < ring->size; i++)
+		*ring_packed_desc(ring, i) = (struct vring_packed_desc){
+			.addr = htole64(gpa),
+			.len = htole32(8),
+			.flags = htole16(VRING_DESC_F_NEXT | AVAIL),
+		};
+	ring_kick(ring);
+	sleep_ms(20);
+	if ((status(t) & VIRTIO_CONFIG_S_NEEDS_RESET) == 0)
+		note(t, "the device does not ask for a reset");
+	make_ready(t);
+	expect_info(t, ask(t, "* / *"));
+}
+
+static void no_notification(struct rig *t)
+{
+	ring_driver_event(ring_of(t, CONTROL))->flags = htole16(VRING_PACKED_EVENT_FLAG_DISABLE);
+	expect_info(t, ask(t, "* / *"));
+	sleep_ms(20);
+	check(t, (interrupts(t) & 1) == 0, "an interrupt that the driver does not want");
+}
+
+static void reserved_event_flag(struct rig *t)
+{
+	struct vring_packed_desc_event *event = ring_driver_event(ring_of(t, CONTROL));
+
+	event->flags = htole16(3);
+	expect_info(t, ask(t, "* / *"));
+	event->flags = htole16(VRING_PACKED_EVENT_FLAG_DESC);
+	event->off_wrap = htole16(0x7fff);
+	expect_info(t, ask(t, "* / *"));
+}
+
+static void device_event(struct rig *t)
+{
+	expect_info(t, ask(t, "* / *"));
+	uint16_t flags = le16toh(ring_device_event(ring_of(t, CONTROL))->flags);
+	check(t, flags <= 2, "the device's event flags are 0x%x", flags);
+}
+
 const struct vector pak_vectors[] = {
+	VECTOR("VG-PAK-001", "a descriptor's fields are where the specification has them", layout,
+	       .with = PACKED),
+	VECTOR("VG-PAK-002", "both wrap counters begin at 1", counters_begin_at_1, .with = PACKED),
+	VECTOR("VG-PAK-003", "used descriptors have the flags of their lap", used_flags_by_lap,
+	       .with = PACKED),
+	VECTOR("VG-PAK-004", "a used descriptor has the id and the bytes written", id_and_length,
+	       .with = PACKED),
+	VECTOR("VG-PAK-005", "a chain is used in its first slot", chains, .with = PACKED),
+	VECTOR("VG-PAK-006", "a chain may go over the end of the ring", chains_over_the_end,
+	       .with = PACKED),
+	VECTOR("VG-PAK-008", "a descriptor is taken when it is available, and not before",
+	       only_what_is_available, .with = PACKED),
+	VECTOR("VG-PAK-009", "a used descriptor stays as it is", used_stays, .with = PACKED),
+	VECTOR("VG-PAK-011", "the WRITE flag of a used descriptor says that data was written",
+	       write_flag, .with = PACKED),
+	VECTOR("VG-PAK-012", "an indirect table is taken in sequence", indirect,
+	       .with = PACKED | FEATURE(VIRTIO_RING_F_INDIRECT_DESC)),
+	VECTOR("VG-PAK-015", "a chain without an end is survived", endless_chain, .with = PACKED),
+	VECTOR("VG-PAK-016", "the driver is not notified when it does not want that",
+	       no_notification, .with = PACKED),
+	VECTOR("VG-PAK-018", "event flags that are none are survived", reserved_event_flag,
+	       .with = PACKED | FEATURE(VIRTIO_RING_F_EVENT_IDX)),
+	VECTOR("VG-PAK-019", "the device's event flags are one of three", device_event,
+	       .with = PACKED),
 	{0},
 };
