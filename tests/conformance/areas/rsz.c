@@ -82,7 +82,8 @@ static void edid_follows(struct rig *t)
 static void stays_until_cleared(struct rig *t)
 {
 	change(t, 800, 600);
-	check(t, events(t) == 1 && events(t) == 1, "events_read is 0x%x", events(t));
+	for (unsigned int i = 0; i < 2; i++)
+		check(t, events(t) == 1, "events_read is 0x%x", events(t));
 	clear(t);
 	check(t, events(t) == 0, "events_read is 0x%x", events(t));
 	restore(t);
