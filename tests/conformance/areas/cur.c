@@ -141,7 +141,7 @@ static void other_sizes(struct rig *t)
 {
 	static const struct {
 		uint32_t width, height;
-	} sizes[] = {{32, 32}, {128, 128}, {64, 63}};
+	} sizes[] = {{32, 32}, {128, 128}, {64, 63}, {63, 64}};
 	struct resource r = cursor_picture(t, B8G8R8A8, 7);
 
 	expect_taken(t, update_cursor(t, 0, 10, 20, r.id, 0, 0));
@@ -234,6 +234,9 @@ static void one_for_each_scanout(struct rig *t)
 	expect_picture(t, 0, 13);
 	expect_at(t, 1, 30, 40);
 	expect_picture(t, 1, 14);
+	expect_taken(t, move_cursor(t, 1, 31, 41, b.id, 0, 0));
+	expect_at(t, 0, 10, 20);
+	expect_at(t, 1, 31, 41);
 }
 
 static void reset_hides(struct rig *t)

@@ -110,7 +110,8 @@ static void whole_with_offset(struct rig *t)
 static void outside_stays(struct rig *t)
 {
 	const struct virtio_gpu_rect rects[] = {rect(5, 7, 11, 3), rect(63, 63, 1, 1),
-						rect(0, 30, 64, 34), rect(0, 0, 64, 20)};
+						rect(0, 12, 20, 9), rect(0, 30, 64, 34),
+						rect(0, 0, 64, 20)};
 	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
 	struct picture *expected = copy_of(t, show_pattern(t, &r, 0));
 
