@@ -2,6 +2,7 @@
 /* VG-PIX: pixel formats. */
 #include "conformance/vocabulary/command.h"
 
+#include <endian.h>
 #include <string.h>
 
 extern const struct vector pix_vectors[];
@@ -66,18 +67,65 @@ static void fourth_byte(struct rig *t)
 	}
 }
 
+static struct picture *red_and_blue_swapped(struct rig *t, const struct picture *p)
+{
+	struct picture *swapped = picture(t, p->width, p->height);
+
+	for (uint32_t i = 0; i < p->width * p->height; i++)
+		swapped->rgb[i] = (p->rgb[i] & 0xff) << 16 | (p->rgb[i] & 0xff00) | p->rgb[i] >> 16;
+	return swapped;
+}
+
 static void bytes_not_colors(struct rig *t)
 {
 	struct resource a = resource_2d(t, 64, 64, B8G8R8X8), b = bare_2d(t, 64, 64, R8G8B8X8);
 	const struct picture *p = show_pattern(t, &a, 0);
-	struct picture *swapped = picture(t, 64, 64);
 
 	expect_ok(t, attach_one(t, b.id, a.gpa, a.size));
 	expect_ok(t, transfer(t, whole(&b), 0, b.id));
 	show(t, &b, 0);
-	for (uint32_t i = 0; i < 64 * 64; i++)
-		swapped->rgb[i] = (p->rgb[i] & 0xff) << 16 | (p->rgb[i] & 0xff00) | p->rgb[i] >> 16;
-	expect_screen(t, 0, swapped);
+	expect_screen(t, 0, red_and_blue_swapped(t, p));
+}
+
+static void show_blob(struct rig *t, const struct resource *r, uint32_t format)
+{
+	const struct virtio_gpu_set_scanout_blob request = {
+		.hdr = header(VIRTIO_GPU_CMD_SET_SCANOUT_BLOB),
+		.r = {0, 0, htole32(64), htole32(64)},
+		.resource_id = htole32(r->id),
+		.width = htole32(64),
+		.height = htole32(64),
+		.format = htole32(format),
+		.strides = {htole32(r->stride)},
+	};
+
+	expect_ok(t, submit_struct(t, &request, sizeof(request)));
+	expect_ok(t, flush(t, rect(0, 0, 64, 64), r->id));
+}
+
+static void blob_of_either_format(struct rig *t)
+{
+	struct resource r = {.id = new_id(t), .stride = 64 * 4, .size = 64 * 64 * 4};
+	const struct picture *p = pattern(t, 64, 64, 2);
+
+	r.gpa = guest_alloc(t, r.size);
+	const struct {
+		struct virtio_gpu_resource_create_blob head;
+		struct virtio_gpu_mem_entry entry;
+	} request = {
+		.head = {.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB),
+			 .resource_id = htole32(r.id),
+			 .blob_mem = htole32(VIRTIO_GPU_BLOB_MEM_GUEST),
+			 .nr_entries = htole32(1),
+			 .size = htole64(r.size)},
+		.entry = entry(r.gpa, r.size),
+	};
+	store_picture(t, r.gpa, r.stride, B8G8R8A8, p);
+	expect_ok(t, submit_struct(t, &request, sizeof(request)));
+	show_blob(t, &r, B8G8R8A8);
+	expect_screen(t, 0, p);
+	show_blob(t, &r, R8G8B8A8);
+	expect_screen(t, 0, red_and_blue_swapped(t, p));
 }
 
 const struct vector pix_vectors[] = {
@@ -93,5 +141,7 @@ const struct vector pix_vectors[] = {
 	VECTOR("VG-PIX-010", "a screen ignores alpha", fourth_byte),
 	VECTOR("VG-PIX-011", "the X byte is ignored", fourth_byte),
 	VECTOR("VG-PIX-012", "a transfer copies bytes, whatever they mean", bytes_not_colors),
+	VECTOR("VG-PIX-013", "a blob has the format that its scanout is set with",
+	       blob_of_either_format, .with = FEATURE(VIRTIO_GPU_F_RESOURCE_BLOB)),
 	{0},
 };

@@ -197,8 +197,15 @@ static void unref_shown(struct rig *t)
 static void unref_cursor(struct rig *t)
 {
 	struct resource r = resource_2d(t, 64, 64, B8G8R8A8);
+	const struct virtio_gpu_transfer_to_host_2d request = {
+		.hdr = fenced(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, 1),
+		.r = {0, 0, htole32(64), htole32(64)},
+		.resource_id = htole32(r.id),
+	};
 
-	upload(t, &r, pattern(t, 64, 64, 1));
+	/* Without a fence the other queue may be faster. */
+	store(t, &r, pattern(t, 64, 64, 1));
+	expect_ok(t, submit_struct(t, &request, sizeof(request)));
 	expect_returned(t, update_cursor(t, 0, 10, 20, r.id, 0, 0));
 	struct vgpu_cursor before = cursor_of(t, 0);
 	expect_ok(t, unref(t, r.id));
