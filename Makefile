@@ -264,12 +264,11 @@ VERSION = $(shell sed -n 's/.*VGPU_VERSION "\(.*\)"/\1/p' backend/vgpu.h)
 ## install programs, man pages, completions and the library
 install: all $(BUILD)/libvgpu.pc
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(MANDIR) \
-		$(COMPLETIONDIR))
+		$(COMPLETIONDIR) $(PROFILEDIR))
 	install -m 755 $(addprefix $(BUILD)/,$(PROGRAMS)) $(DESTDIR)$(BINDIR)
 	install -m 644 $(LIBVGPU) $(DESTDIR)$(LIBDIR)
 	install -m 644 $(BUILD)/libvgpu.pc $(DESTDIR)$(LIBDIR)/pkgconfig
 	install -m 644 backend/vgpu.h $(DESTDIR)$(INCLUDEDIR)
-	install -d $(DESTDIR)$(PROFILEDIR)
 	install -m 644 $(PROFILES) $(DESTDIR)$(PROFILEDIR)
 	install -m 644 $(MAN_PAGES) $(DESTDIR)$(MANDIR)
 	$(foreach file,$(COMPLETIONS),\

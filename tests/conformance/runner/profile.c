@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "conformance/runner/profile.h"
 
-#include <cjson/cJSON.h>
+#include "conformance/runner/json_file.h"
+
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,8 +65,6 @@ static int check_profile(struct profile *profile, const char *path,
 {
 	const cJSON *deviation;
 
-	if (profile->json == NULL)
-		return vgpu_error_set(err, EBADMSG, "%s: not JSON", path);
 	profile->deviations = cJSON_GetObjectItemCaseSensitive(profile->json, "deviations");
 	if (!cJSON_IsObject(profile->deviations) || profile_device(profile) == NULL)
 		return vgpu_error_set(err, EBADMSG,
@@ -93,18 +93,16 @@ struct profile *profile_read(const char *name, const struct requirements *requir
 			     struct vgpu_error *err)
 {
 	struct profile *profile = calloc(1, sizeof(*profile));
-	char path[PATH_MAX], *text;
+	char path[PATH_MAX];
 
 	find_file(name, path);
-	text = read_text_file(path, err);
-	if (profile != NULL && text != NULL) {
-		profile->json = cJSON_Parse(text);
-		if (check_profile(profile, path, requirements, err) == 0) {
-			free(text);
-			return profile;
-		}
+	if (profile == NULL) {
+		vgpu_error_set(err, ENOMEM, "out of memory");
+		return NULL;
 	}
-	free(text);
+	profile->json = json_file_read(path, err);
+	if (profile->json != NULL && check_profile(profile, path, requirements, err) == 0)
+		return profile;
 	profile_free(profile);
 	return NULL;
 }
@@ -158,10 +156,6 @@ static const char *first_hard(const struct outcome *outcome)
 
 int profile_write(const struct results *results, const char *path, struct vgpu_error *err)
 {
-	FILE *file = fopen(path, "w");
-
-	if (file == NULL)
-		return vgpu_error_set(err, errno, "%s: %s", path, strerror(errno));
 	cJSON *root = cJSON_CreateObject();
 	cJSON_AddStringToObject(root, "device", results->version);
 	cJSON *deviations = cJSON_AddObjectToObject(root, "deviations");
@@ -178,11 +172,5 @@ int profile_write(const struct results *results, const char *path, struct vgpu_e
 					result->known != NULL ? result->known
 							      : first_hard(&result->outcome));
 	}
-	char *text = cJSON_Print(root);
-	bool written = text != NULL && fprintf(file, "%s\n", text) > 0;
-	int error = errno;
-	written &= fclose(file) == 0;
-	cJSON_Delete(root);
-	cJSON_free(text);
-	return written ? 0 : vgpu_error_set(err, error, "%s: %s", path, strerror(error));
+	return json_file_write(root, path, err);
 }

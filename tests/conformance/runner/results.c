@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "conformance/runner/results.h"
 
-#include <cjson/cJSON.h>
+#include "conformance/runner/json_file.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* More than any run writes. */
-#define FILE_MAX (64l << 20)
 
 static const char *const kinds[] = {
 	[FINDING_HARD] = "hard",   [FINDING_EXACT] = "exact",	      [FINDING_NOTE] = "note",
 	[FINDING_DEATH] = "death", [FINDING_NOT_ASKED] = "not asked",
 };
-
-#define NUM_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 static const struct vector *find_vector(const char *id)
 {
@@ -98,11 +94,8 @@ static cJSON *json_of(const struct result *result)
 
 int results_write(const struct results *results, const char *path, struct vgpu_error *err)
 {
-	FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
-
-	if (file == NULL)
-		return vgpu_error_set(err, errno, "%s: %s", path, strerror(errno));
 	cJSON *root = cJSON_CreateObject();
+
 	cJSON_AddNumberToObject(root, "format", 1);
 	cJSON_AddStringToObject(root, "target", results->target);
 	cJSON_AddStringToObject(root, "version", results->version);
@@ -110,90 +103,5 @@ int results_write(const struct results *results, const char *path, struct vgpu_e
 	for (unsigned int i = 0; i < results->count; i++)
 		if (results->all[i].done)
 			cJSON_AddItemToArray(list, json_of(&results->all[i]));
-	char *text = cJSON_Print(root);
-	bool written = text != NULL && fprintf(file, "%s\n", text) > 0 && fflush(file) == 0;
-	int error = errno;
-	cJSON_Delete(root);
-	cJSON_free(text);
-	if (file != stdout && fclose(file) != 0)
-		written = false;
-	return written ? 0 : vgpu_error_set(err, error, "%s: %s", path, strerror(error));
-}
-
-char *read_text_file(const char *path, struct vgpu_error *err)
-{
-	FILE *file = fopen(path, "r");
-	char *text = NULL;
-	long size = -1;
-
-	if (file != NULL && fseek(file, 0, SEEK_END) == 0)
-		size = ftell(file);
-	if (size >= 0 && size <= FILE_MAX && fseek(file, 0, SEEK_SET) == 0)
-		text = calloc(1, (size_t)size + 1);
-	if (text != NULL && fread(text, 1, (size_t)size, file) != (size_t)size) {
-		free(text);
-		text = NULL;
-	}
-	if (text == NULL)
-		vgpu_error_set(err, errno != 0 ? errno : EFBIG, "%s: %s", path,
-			       size > FILE_MAX ? "too large" : strerror(errno));
-	if (file != NULL)
-		fclose(file);
-	return text;
-}
-
-static const char *string_in(const cJSON *object, const char *name)
-{
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-
-	return text != NULL ? text : "";
-}
-
-static void read_one(struct result *result, const cJSON *object)
-{
-	const cJSON *finding;
-
-	result->done = true;
-	outcome_fini(&result->outcome);
-	result->outcome.exact = true;
-	cJSON_ArrayForEach(finding, cJSON_GetObjectItemCaseSensitive(object, "findings"))
-	{
-		for (unsigned int i = 0; i < NUM_KINDS; i++)
-			if (strcmp(kinds[i], string_in(finding, "kind")) == 0)
-				outcome_add(&result->outcome, (enum finding)i,
-					    string_in(finding, "text"));
-	}
-	for (unsigned int i = 0; i < NUM_VERDICTS; i++)
-		if (strcmp(verdict_name((enum verdict)i), string_in(object, "verdict")) == 0)
-			result->outcome.verdict = (enum verdict)i;
-	result->outcome.exact = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "exact"));
-}
-
-int results_read(struct results *results, const char *path, struct vgpu_error *err)
-{
-	char *text = read_text_file(path, err);
-	const cJSON *object;
-
-	if (text == NULL)
-		return -EIO;
-	cJSON *root = cJSON_Parse(text);
-	const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "results");
-	int ret = cJSON_IsArray(list)
-			  ? 0
-			  : vgpu_error_set(err, EBADMSG, "%s: not a result of vgpu-conform", path);
-	if (ret == 0) {
-		snprintf(results->target, sizeof(results->target), "%s", string_in(root, "target"));
-		snprintf(results->version, sizeof(results->version), "%s",
-			 string_in(root, "version"));
-	}
-	cJSON_ArrayForEach(object, list)
-	{
-		struct result *result = results_find(results, string_in(object, "id"));
-
-		if (result != NULL)
-			read_one(result, object);
-	}
-	cJSON_Delete(root);
-	free(text);
-	return ret;
+	return json_file_write(root, path, err);
 }

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What a target said to each requirement: from a run, or from the JSON file that
- * an earlier run wrote.
- */
+/* What a target said to each requirement. */
 #ifndef CONFORM_RESULTS_H
 #define CONFORM_RESULTS_H
 
 #include "conformance/runner/outcome.h"
 #include "conformance/runner/requirements.h"
-
-#include <stdio.h>
 
 struct result {
 	const struct requirement *requirement;
@@ -43,10 +38,5 @@ void results_summarize(const struct results *results, struct results_summary *su
 
 /* The file format is in vgpu-conform(1). 0 or a negative errno with a sentence. */
 int results_write(const struct results *results, const char *path, struct vgpu_error *err);
-/* results must be initialized; rows that it does not have are passed over. */
-int results_read(struct results *results, const char *path, struct vgpu_error *err);
-
-/* The whole file, ended with a zero byte, or NULL with a sentence; the caller frees. */
-char *read_text_file(const char *path, struct vgpu_error *err);
 
 #endif
