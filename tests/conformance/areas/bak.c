@@ -7,8 +7,7 @@
 
 extern const struct vector bak_vectors[];
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define SIZE	     (64u * 64 * 4)
+#define SIZE (64u * 64 * 4)
 
 /* A picture in guest memory that nothing has attached yet. */
 static uint64_t stored(struct rig *t, const struct picture *p)

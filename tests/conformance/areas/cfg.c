@@ -20,27 +20,6 @@ static void expect_config(struct rig *t, uint32_t offset, uint32_t value)
 	      config(t, offset), value);
 }
 
-/* The display changes, and the event is there. */
-static void change_output(struct rig *t, uint32_t width, uint32_t height)
-{
-	struct vgpu_trace_outputs outputs = {
-		.num_scanouts = 1,
-		.outputs = {{.rect = {0, 0, width, height}, .enabled = true}},
-	};
-	struct vgpu_error err;
-	int ret = t->target->ops->set_outputs(t->target, &outputs, &err);
-
-	if (ret < 0)
-		give_up(t, ret, &err);
-}
-
-static void restore_output(struct rig *t)
-{
-	change_output(t, 1024, 768);
-	set_config(t, EVENTS_CLEAR, 1);
-	ack(t);
-}
-
 static void words_and_bytes(struct rig *t)
 {
 	for (uint32_t offset = 0; offset < 16; offset += 4) {
@@ -90,7 +69,7 @@ static void events_read_is_the_devices(struct rig *t)
 
 static void clearing(struct rig *t)
 {
-	change_output(t, 800, 600);
+	set_output(t, 800, 600);
 	expect_config(t, EVENTS_READ, 1);
 	set_config(t, EVENTS_CLEAR, 0);
 	expect_config(t, EVENTS_READ, 1);
@@ -136,7 +115,7 @@ static void before_features_ok(struct rig *t)
 static void change_notifies(struct rig *t)
 {
 	ack(t);
-	change_output(t, 800, 600);
+	set_output(t, 800, 600);
 	check(t, wait_interrupt(t, 2), "no configuration interrupt");
 	expect_config(t, EVENTS_READ, 1);
 	restore_output(t);
@@ -146,7 +125,7 @@ static void generation(struct rig *t)
 {
 	uint32_t before = reg(t, VIRTIO_MMIO_CONFIG_GENERATION);
 
-	change_output(t, 800, 600);
+	set_output(t, 800, 600);
 	if (reg(t, VIRTIO_MMIO_CONFIG_GENERATION) == before)
 		note(t, "ConfigGeneration stays: each field is one word, so it may");
 	restore_output(t);

@@ -7,9 +7,8 @@
 
 extern const struct vector cur_vectors[];
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define SIDE	     64u
-#define PIXELS	     (SIDE * SIDE)
+#define SIDE   64u
+#define PIXELS (SIDE * SIDE)
 
 /* What a cursor must be. */
 struct pointer {
@@ -532,23 +531,10 @@ static void blob(struct rig *t)
 	const struct pointer p = {
 		.argb = image(t, 1, false), .x = 10, .y = 20, .hot_x = 3, .hot_y = 4};
 	struct resource r = {.id = new_id(t), .gpa = guest_alloc(t, 4 * PIXELS)};
-	const struct {
-		struct virtio_gpu_resource_create_blob head;
-		struct virtio_gpu_mem_entry entry;
-	} request = {
-		.head = {.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB),
-			 .resource_id = htole32(r.id),
-			 .blob_mem = htole32(VIRTIO_GPU_BLOB_MEM_GUEST),
-			 .blob_flags = htole32(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE),
-			 .nr_entries = htole32(1),
-			 .size = htole64(4 * PIXELS)},
-		.entry = entry(r.gpa, 4 * PIXELS),
-	};
-
 	for (uint32_t i = 0; i < PIXELS; i++)
 		encode_pixel(guest_at(t, r.gpa + 4ull * i), B8G8R8A8, p.argb[i] & 0xffffff,
 			     (uint8_t)(p.argb[i] >> 24));
-	expect_ok(t, submit_struct(t, &request, sizeof(request)));
+	expect_ok(t, create_blob(t, r.id, r.gpa, 4 * PIXELS, VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE));
 	update(t, 0, &r, &p);
 	expect_pointer(t, 0, &p);
 }

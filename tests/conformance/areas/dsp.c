@@ -6,11 +6,9 @@
 
 extern const struct vector dsp_vectors[];
 
-#define INFO_SIZE 408
-
 static void sixteen_modes(struct rig *t)
 {
-	expect_type(t, get_display_info(t), VIRTIO_GPU_RESP_OK_DISPLAY_INFO, INFO_SIZE);
+	expect_serving(t);
 }
 
 static void plausible(struct rig *t)
@@ -56,22 +54,11 @@ static void flags(struct rig *t)
 
 static void resized(struct rig *t)
 {
-	struct vgpu_trace_outputs outputs = {
-		.num_scanouts = 1,
-		.outputs = {{.rect = {0, 0, 800, 600}, .enabled = true}},
-	};
-	struct vgpu_error err;
-	int ret = t->target->ops->set_outputs(t->target, &outputs, &err);
-
-	if (ret < 0)
-		give_up(t, ret, &err);
+	set_output(t, 800, 600);
 	struct virtio_gpu_display_one one = display(t, 0);
 	check(t, one.r.width == 800 && one.r.height == 600 && one.enabled == 1, "output 0 is %ux%u",
 	      one.r.width, one.r.height);
-	outputs.outputs[0].rect = (struct vgpu_rect){0, 0, 1024, 768};
-	ret = t->target->ops->set_outputs(t->target, &outputs, &err);
-	if (ret < 0)
-		give_up(t, ret, &err);
+	set_output(t, OUTPUT_WIDTH, OUTPUT_HEIGHT);
 }
 
 static void long_request(struct rig *t)
@@ -79,8 +66,7 @@ static void long_request(struct rig *t)
 	uint8_t request[224] = {0x00, 0x01};
 
 	memset(request + 24, 0xff, sizeof(request) - 24);
-	expect_type(t, submit(t, CONTROL, request, sizeof(request), INFO_SIZE),
-		    VIRTIO_GPU_RESP_OK_DISPLAY_INFO, INFO_SIZE);
+	expect_info(t, submit(t, CONTROL, request, sizeof(request), DISPLAY_INFO_SIZE));
 }
 
 static void short_response(struct rig *t)
@@ -89,8 +75,7 @@ static void short_response(struct rig *t)
 	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
 
 	for (unsigned int i = 0; i < 3; i++)
-		expect_type(t, submit(t, CONTROL, &request, sizeof(request), rooms[i]),
-			    VIRTIO_GPU_RESP_OK_DISPLAY_INFO, INFO_SIZE);
+		expect_info(t, submit(t, CONTROL, &request, sizeof(request), rooms[i]));
 }
 
 const struct vector dsp_vectors[] = {

@@ -6,8 +6,6 @@
 
 extern const struct vector fen_vectors[];
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static struct reply fenced_info(struct rig *t, uint64_t id)
 {
 	struct virtio_gpu_ctrl_hdr request = fenced(VIRTIO_GPU_CMD_GET_DISPLAY_INFO, id);
@@ -125,8 +123,7 @@ static void ring_without_fence(struct rig *t)
 
 	request.flags = htole32(2);
 	struct reply reply = submit_struct(t, &request, sizeof(request));
-	expect_type(t, reply, VIRTIO_GPU_RESP_OK_DISPLAY_INFO,
-		    sizeof(struct virtio_gpu_resp_display_info));
+	expect_info(t, reply);
 	check(t, (reply.hdr.flags & VIRTIO_GPU_FLAG_FENCE) == 0, "a fence that nobody asked for");
 }
 
@@ -144,7 +141,7 @@ static void order(struct rig *t)
 	kick(t, CONTROL);
 	collect(t, pending, COUNT(requests), replies);
 	for (unsigned int i = 0; i < COUNT(requests); i++)
-		expect_type(t, replies[i], VIRTIO_GPU_RESP_OK_DISPLAY_INFO, 408);
+		expect_info(t, replies[i]);
 	expect_fence(t, &replies[0], 1);
 	expect_fence(t, &replies[2], 2);
 }

@@ -7,8 +7,6 @@
 
 extern const struct vector fls_vectors[];
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static void shows(struct rig *t)
 {
 	struct resource r = resource_2d(t, 64, 48, B8G8R8X8);

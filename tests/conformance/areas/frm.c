@@ -7,23 +7,9 @@
 
 extern const struct vector frm_vectors[];
 
-#define COUNT(array)  (sizeof(array) / sizeof((array)[0]))
-#define INFO_SIZE     408
 #define NO_MEMORY_GPA 0xfffffffffff00000ull
 
 static const struct virtio_gpu_ctrl_hdr info = {.type = 0x0100};
-
-static struct reply ask_info(struct rig *t, const char *shape)
-{
-	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
-
-	return submit_shaped(t, CONTROL, &request, sizeof(request), INFO_SIZE, shape);
-}
-
-static void expect_info(struct rig *t, struct reply reply)
-{
-	expect_type(t, reply, VIRTIO_GPU_RESP_OK_DISPLAY_INFO, INFO_SIZE);
-}
 
 static struct virtio_gpu_resource_create_2d create_request(uint32_t id)
 {
@@ -54,14 +40,14 @@ static void cut_responses(struct rig *t)
 	struct virtio_gpu_resource_create_2d request = create_request(1);
 
 	expect_ok(t, submit_shaped(t, CONTROL, &request, sizeof(request), 24, "* / 10 14"));
-	expect_info(t, ask_info(t, "* / 1 407"));
-	expect_info(t, ask_info(t, "* / 24x1 384"));
+	expect_info(t, get_display_info_shaped(t, "* / 1 407"));
+	expect_info(t, get_display_info_shaped(t, "* / 24x1 384"));
 }
 
 static void long_chains(struct rig *t)
 {
-	expect_info(t, ask_info(t, "24x1 / 39x1 *"));
-	expect_info(t, ask_info(t, "24x1 / 10x40 *"));
+	expect_info(t, get_display_info_shaped(t, "24x1 / 39x1 *"));
+	expect_info(t, get_display_info_shaped(t, "24x1 / 10x40 *"));
 }
 
 static void short_header(struct rig *t)
@@ -152,25 +138,17 @@ static void by_hand(struct rig *t, const struct piece *pieces, unsigned int num)
 		ring_take(ring);
 }
 
-static uint64_t request_at(struct rig *t)
-{
-	uint64_t gpa = guest_alloc(t, 4096);
-	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
-
-	memcpy(guest_at(t, gpa), &request, sizeof(request));
-	return gpa;
-}
-
 static void wrong_order(struct rig *t)
 {
-	uint64_t gpa = request_at(t);
+	uint64_t gpa = guest_display_info(t);
 	const struct piece write_first[] = {{gpa + 1024, 24, VRING_DESC_F_WRITE}, {gpa, 24, 0}};
-	const struct piece between[] = {
-		{gpa, 12, 0}, {gpa + 1024, INFO_SIZE, VRING_DESC_F_WRITE}, {gpa + 12, 12, 0}};
+	const struct piece between[] = {{gpa, 12, 0},
+					{gpa + 1024, DISPLAY_INFO_SIZE, VRING_DESC_F_WRITE},
+					{gpa + 12, 12, 0}};
 
 	by_hand(t, write_first, COUNT(write_first));
 	by_hand(t, between, COUNT(between));
-	expect_info(t, ask_info(t, "* / *"));
+	expect_serving(t);
 }
 
 /* Which every request sees; this one is the longest. */
@@ -205,35 +183,35 @@ static void response_is_not_read(struct rig *t)
 
 static void empty_descriptor(struct rig *t)
 {
-	uint64_t gpa = request_at(t);
+	uint64_t gpa = guest_display_info(t);
 	const struct piece readable[] = {
-		{gpa, 24, 0}, {gpa, 0, 0}, {gpa + 1024, INFO_SIZE, VRING_DESC_F_WRITE}};
+		{gpa, 24, 0}, {gpa, 0, 0}, {gpa + 1024, DISPLAY_INFO_SIZE, VRING_DESC_F_WRITE}};
 	const struct piece writable[] = {{gpa, 24, 0},
 					 {gpa + 1024, 0, VRING_DESC_F_WRITE},
-					 {gpa + 1024, INFO_SIZE, VRING_DESC_F_WRITE}};
+					 {gpa + 1024, DISPLAY_INFO_SIZE, VRING_DESC_F_WRITE}};
 
 	by_hand(t, readable, COUNT(readable));
 	by_hand(t, writable, COUNT(writable));
-	expect_info(t, ask_info(t, "* / *"));
+	expect_serving(t);
 }
 
 static void unmapped_request(struct rig *t)
 {
-	uint64_t gpa = request_at(t);
+	uint64_t gpa = guest_display_info(t);
 	const struct piece pieces[] = {{NO_MEMORY_GPA, 24, 0},
 				       {gpa + 1024, 24, VRING_DESC_F_WRITE}};
 
 	by_hand(t, pieces, COUNT(pieces));
-	expect_info(t, ask_info(t, "* / *"));
+	expect_serving(t);
 }
 
 static void unmapped_response(struct rig *t)
 {
-	uint64_t gpa = request_at(t);
+	uint64_t gpa = guest_display_info(t);
 	const struct piece pieces[] = {{gpa, 24, 0}, {NO_MEMORY_GPA, 24, VRING_DESC_F_WRITE}};
 
 	by_hand(t, pieces, COUNT(pieces));
-	expect_info(t, ask_info(t, "* / *"));
+	expect_serving(t);
 }
 
 static void over_the_seam(struct rig *t)
@@ -243,7 +221,7 @@ static void over_the_seam(struct rig *t)
 	struct ring *ring = ring_of(t, CONTROL);
 	struct virtio_gpu_ctrl_hdr hdr = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
 	const struct piece across_request[] = {{request, 24, 0},
-					       {response, INFO_SIZE, VRING_DESC_F_WRITE}};
+					       {response, DISPLAY_INFO_SIZE, VRING_DESC_F_WRITE}};
 	const struct piece across_response[] = {{response, 24, 0},
 						{request - 100, 111 + 100, VRING_DESC_F_WRITE}};
 	uint32_t type;
@@ -252,7 +230,7 @@ static void over_the_seam(struct rig *t)
 	ring_publish(ring, ring_add(ring, across_request, 2));
 	ring_kick(ring);
 	require(t, ring_wait(ring, 1), "no answer");
-	check(t, ring_take(ring).len == INFO_SIZE, "not all of the answer");
+	check(t, ring_take(ring).len == DISPLAY_INFO_SIZE, "not all of the answer");
 	memcpy(&type, guest_at(t, response), sizeof(type));
 	check(t, le32toh(type) == VIRTIO_GPU_RESP_OK_DISPLAY_INFO, "answer 0x%x", le32toh(type));
 
@@ -265,7 +243,7 @@ static void over_the_seam(struct rig *t)
 
 static void huge_lengths(struct rig *t)
 {
-	uint64_t gpa = request_at(t);
+	uint64_t gpa = guest_display_info(t);
 	const struct piece long_request[] = {{gpa, 0xffffffff, 0},
 					     {gpa + 1024, 24, VRING_DESC_F_WRITE}};
 	const struct piece long_response[] = {{gpa, 24, 0},
@@ -276,7 +254,7 @@ static void huge_lengths(struct rig *t)
 	by_hand(t, long_request, 2);
 	by_hand(t, long_response, 2);
 	by_hand(t, wrapping, 2);
-	expect_info(t, ask_info(t, "* / *"));
+	expect_serving(t);
 }
 
 static void batch(struct rig *t)
@@ -286,7 +264,8 @@ static void batch(struct rig *t)
 	struct reply *replies = keep(t, 4 * sizeof(*replies));
 
 	for (unsigned int i = 0; i < 4; i++)
-		pending[i] = post(t, CONTROL, &request, sizeof(request), INFO_SIZE, "* / *");
+		pending[i] =
+			post(t, CONTROL, &request, sizeof(request), DISPLAY_INFO_SIZE, "* / *");
 	kick(t, CONTROL);
 	collect(t, pending, 4, replies);
 	for (unsigned int i = 0; i < 4; i++)
@@ -295,11 +274,11 @@ static void batch(struct rig *t)
 
 static void response_over_request(struct rig *t)
 {
-	uint64_t gpa = request_at(t);
+	uint64_t gpa = guest_display_info(t);
 	const struct piece pieces[] = {{gpa, 24, 0}, {gpa, 24, VRING_DESC_F_WRITE}};
 
 	by_hand(t, pieces, COUNT(pieces));
-	expect_info(t, ask_info(t, "* / *"));
+	expect_serving(t);
 }
 
 const struct vector frm_vectors[] = {

@@ -7,8 +7,6 @@
 
 extern const struct vector hdr_vectors[];
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* GET_DISPLAY_INFO with any header. */
 static struct reply ask(struct rig *t, uint32_t flags, uint64_t fence_id, uint32_t ctx_id,
 			uint8_t ring_idx)
@@ -22,12 +20,6 @@ static struct reply ask(struct rig *t, uint32_t flags, uint64_t fence_id, uint32
 	};
 
 	return submit_struct(t, &request, sizeof(request));
-}
-
-static void expect_info(struct rig *t, struct reply reply)
-{
-	expect_type(t, reply, VIRTIO_GPU_RESP_OK_DISPLAY_INFO,
-		    sizeof(struct virtio_gpu_resp_display_info));
 }
 
 static void layout(struct rig *t)

@@ -7,32 +7,17 @@
 
 extern const struct vector ind_vectors[];
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define INDIRECT     FEATURE(VIRTIO_RING_F_INDIRECT_DESC)
-
-static void expect_info(struct rig *t, struct reply reply)
-{
-	expect_type(t, reply, VIRTIO_GPU_RESP_OK_DISPLAY_INFO, 408);
-}
-
-static struct reply ask(struct rig *t, const char *shape)
-{
-	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
-
-	return submit_shaped(t, CONTROL, &request, sizeof(request), 408, shape);
-}
+#define INDIRECT FEATURE(VIRTIO_RING_F_INDIRECT_DESC)
 
 /* A table of GET_DISPLAY_INFO at this address; returns where its buffers are. */
 static uint64_t make_table(struct rig *t, uint64_t gpa)
 {
-	uint64_t buffers = guest_alloc(t, 4096);
-	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+	uint64_t buffers = guest_display_info(t);
 	const struct vring_desc table[2] = {
 		{htole64(buffers), htole32(24), htole16(VRING_DESC_F_NEXT), htole16(1)},
 		{htole64(buffers + 1024), htole32(408), htole16(VRING_DESC_F_WRITE), 0},
 	};
 
-	memcpy(guest_at(t, buffers), &request, sizeof(request));
 	memcpy(guest_at(t, gpa), table, sizeof(table));
 	return buffers;
 }
@@ -59,8 +44,8 @@ static bool offer(struct rig *t, uint64_t table, uint32_t len, uint16_t flags)
 
 static void one_table(struct rig *t)
 {
-	expect_info(t, ask(t, "[* / *]"));
-	expect_info(t, ask(t, "[24x1 / 8x50 8]"));
+	expect_info(t, get_display_info_shaped(t, "[* / *]"));
+	expect_info(t, get_display_info_shaped(t, "[24x1 / 8x50 8]"));
 }
 
 static void write_flag_on_table(struct rig *t)
@@ -97,7 +82,7 @@ static void table_length(struct rig *t)
 		offer(t, table, lens[i], VRING_DESC_F_INDIRECT);
 		make_ready(t);
 	}
-	expect_info(t, ask(t, "* / *"));
+	expect_serving(t);
 }
 
 static void nested(struct rig *t)
@@ -116,7 +101,7 @@ static void nested(struct rig *t)
 	       sizeof(desc));
 	offer(t, outer, 16, VRING_DESC_F_INDIRECT);
 	make_ready(t);
-	expect_info(t, ask(t, "* / *"));
+	expect_serving(t);
 }
 
 static void table_and_next(struct rig *t)
@@ -126,7 +111,7 @@ static void table_and_next(struct rig *t)
 	make_table(t, table);
 	offer(t, table, 32, VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT);
 	make_ready(t);
-	expect_info(t, ask(t, "* / *"));
+	expect_serving(t);
 }
 
 static void not_negotiated(struct rig *t)
@@ -137,13 +122,13 @@ static void not_negotiated(struct rig *t)
 	if (offer(t, table, 32, VRING_DESC_F_INDIRECT))
 		note(t, "a table is taken without the feature");
 	make_ready(t);
-	expect_info(t, ask(t, "* / *"));
+	expect_serving(t);
 }
 
 static void longer_than_the_queue(struct rig *t)
 {
 	make_ready_with(t, usual_features(t), 16, 16);
-	expect_info(t, ask(t, "[24x1 / 16x25 8]"));
+	expect_info(t, get_display_info_shaped(t, "[24x1 / 16x25 8]"));
 }
 
 static void next_outside(struct rig *t)
@@ -159,7 +144,7 @@ static void next_outside(struct rig *t)
 	desc[0].next = 0;
 	offer(t, table, 32, VRING_DESC_F_INDIRECT);
 	make_ready(t);
-	expect_info(t, ask(t, "* / *"));
+	expect_serving(t);
 }
 
 static void any_alignment(struct rig *t)
@@ -178,7 +163,7 @@ static void over_the_seam(struct rig *t)
 	check(t, offer(t, table, 32, VRING_DESC_F_INDIRECT), "the table is not taken");
 	offer(t, NO_MEMORY, 32, VRING_DESC_F_INDIRECT);
 	make_ready(t);
-	expect_info(t, ask(t, "* / *"));
+	expect_serving(t);
 }
 
 static void longest_list(struct rig *t)

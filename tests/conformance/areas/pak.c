@@ -7,31 +7,16 @@
 
 extern const struct vector pak_vectors[];
 
-#define PACKED	     FEATURE(VIRTIO_F_RING_PACKED)
-#define AVAIL	     (1 << VRING_PACKED_DESC_F_AVAIL)
-#define USED	     (1 << VRING_PACKED_DESC_F_USED)
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static void expect_info(struct rig *t, struct reply reply)
-{
-	expect_type(t, reply, VIRTIO_GPU_RESP_OK_DISPLAY_INFO, 408);
-}
-
-static struct reply ask(struct rig *t, const char *shape)
-{
-	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
-
-	return submit_shaped(t, CONTROL, &request, sizeof(request), 408, shape);
-}
+#define PACKED FEATURE(VIRTIO_F_RING_PACKED)
+#define AVAIL  (1 << VRING_PACKED_DESC_F_AVAIL)
+#define USED   (1 << VRING_PACKED_DESC_F_USED)
 
 /* GET_DISPLAY_INFO, written as descriptors of slot 0 and 1 of a new ring, by hand. */
 static void write_info(struct rig *t, uint16_t id, uint16_t first_flags)
 {
-	uint64_t gpa = guest_alloc(t, 4096);
+	uint64_t gpa = guest_display_info(t);
 	struct ring *ring = ring_of(t, CONTROL);
-	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
 
-	memcpy(guest_at(t, gpa), &request, sizeof(request));
 	*ring_packed_desc(ring, 1) = (struct vring_packed_desc){
 		.addr = htole64(gpa + 1024),
 		.len = htole32(408),
@@ -63,7 +48,7 @@ static bool wait_slot_0(struct rig *t)
 
 static void layout(struct rig *t)
 {
-	expect_info(t, ask(t, "* / *"));
+	expect_serving(t);
 }
 
 static void counters_begin_at_1(struct rig *t)
@@ -79,7 +64,7 @@ static void used_flags_by_lap(struct rig *t)
 
 	/* Two laps: the vocabulary's ring sees by these flags alone what is used. */
 	for (unsigned int i = 0; i < ring->size; i++)
-		expect_info(t, ask(t, "* / *"));
+		expect_serving(t);
 }
 
 static void id_and_length(struct rig *t)
@@ -97,16 +82,16 @@ static void id_and_length(struct rig *t)
 
 static void chains(struct rig *t)
 {
-	expect_info(t, ask(t, "8 8 8 / 100 308"));
-	expect_info(t, ask(t, "* / *"));
-	expect_info(t, ask(t, "24x1 / 24x1 *"));
+	expect_info(t, get_display_info_shaped(t, "8 8 8 / 100 308"));
+	expect_serving(t);
+	expect_info(t, get_display_info_shaped(t, "24x1 / 24x1 *"));
 }
 
 static void chains_over_the_end(struct rig *t)
 {
 	make_ready_with(t, usual_features(t), 8, 8);
 	for (unsigned int i = 0; i < 20; i++)
-		expect_info(t, ask(t, "12 12 / *"));
+		expect_info(t, get_display_info_shaped(t, "12 12 / *"));
 }
 
 static void only_what_is_available(struct rig *t)
@@ -148,8 +133,8 @@ static void write_flag(struct rig *t)
 
 static void indirect(struct rig *t)
 {
-	expect_info(t, ask(t, "[* / *]"));
-	expect_info(t, ask(t, "[8 8 8 / 8 400]"));
+	expect_info(t, get_display_info_shaped(t, "[* / *]"));
+	expect_info(t, get_display_info_shaped(t, "[8 8 8 / 8 400]"));
 }
 
 static void endless_chain(struct rig *t)
@@ -168,13 +153,13 @@ static void endless_chain(struct rig *t)
 	if ((status(t) & VIRTIO_CONFIG_S_NEEDS_RESET) == 0)
 		note(t, "the device does not ask for a reset");
 	make_ready(t);
-	expect_info(t, ask(t, "* / *"));
+	expect_serving(t);
 }
 
 static void no_notification(struct rig *t)
 {
 	ring_driver_event(ring_of(t, CONTROL))->flags = htole16(VRING_PACKED_EVENT_FLAG_DISABLE);
-	expect_info(t, ask(t, "* / *"));
+	expect_serving(t);
 	sleep_ms(20);
 	check(t, (interrupts(t) & 1) == 0, "an interrupt that the driver does not want");
 }
@@ -184,15 +169,15 @@ static void reserved_event_flag(struct rig *t)
 	struct vring_packed_desc_event *event = ring_driver_event(ring_of(t, CONTROL));
 
 	event->flags = htole16(3);
-	expect_info(t, ask(t, "* / *"));
+	expect_serving(t);
 	event->flags = htole16(VRING_PACKED_EVENT_FLAG_DESC);
 	event->off_wrap = htole16(0x7fff);
-	expect_info(t, ask(t, "* / *"));
+	expect_serving(t);
 }
 
 static void device_event(struct rig *t)
 {
-	expect_info(t, ask(t, "* / *"));
+	expect_serving(t);
 	uint16_t flags = le16toh(ring_device_event(ring_of(t, CONTROL))->flags);
 	check(t, flags <= 2, "the device's event flags are 0x%x", flags);
 }

@@ -7,8 +7,6 @@
 
 extern const struct vector pix_vectors[];
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* A screen of one pixel's bytes, over and over. */
 static void expect_color(struct rig *t, uint32_t format, const uint8_t bytes[4], uint32_t rgb)
 {
@@ -109,19 +107,8 @@ static void blob_of_either_format(struct rig *t)
 	const struct picture *p = pattern(t, 64, 64, 2);
 
 	r.gpa = guest_alloc(t, r.size);
-	const struct {
-		struct virtio_gpu_resource_create_blob head;
-		struct virtio_gpu_mem_entry entry;
-	} request = {
-		.head = {.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB),
-			 .resource_id = htole32(r.id),
-			 .blob_mem = htole32(VIRTIO_GPU_BLOB_MEM_GUEST),
-			 .nr_entries = htole32(1),
-			 .size = htole64(r.size)},
-		.entry = entry(r.gpa, r.size),
-	};
 	store_picture(t, r.gpa, r.stride, B8G8R8A8, p);
-	expect_ok(t, submit_struct(t, &request, sizeof(request)));
+	expect_ok(t, create_blob(t, r.id, r.gpa, r.size, 0));
 	show_blob(t, &r, B8G8R8A8);
 	expect_screen(t, 0, p);
 	show_blob(t, &r, R8G8B8A8);

@@ -7,8 +7,6 @@
 
 extern const struct vector res_vectors[];
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static const uint32_t formats[] = {B8G8R8A8, B8G8R8X8, A8R8G8B8, X8R8G8B8,
 				   R8G8B8A8, X8B8G8R8, A8B8G8R8, R8G8B8X8};
 
@@ -270,29 +268,13 @@ static void create_many(struct rig *t)
 	expect_error(t, unref(t, 1), VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
 }
 
-/* A blob as CREATE_BLOB makes it, of one page. */
-static struct reply create_blob(struct rig *t, uint32_t id)
-{
-	struct {
-		struct virtio_gpu_resource_create_blob head;
-		struct virtio_gpu_mem_entry entry;
-	} request = {
-		.head = {.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB),
-			 .resource_id = htole32(id),
-			 .blob_mem = htole32(VIRTIO_GPU_BLOB_MEM_GUEST),
-			 .nr_entries = htole32(1),
-			 .size = htole64(4096)},
-		.entry = entry(guest_alloc(t, 4096), 4096),
-	};
-
-	return submit_struct(t, &request, sizeof(request));
-}
-
 static void one_namespace(struct rig *t)
 {
+	uint64_t page = guest_alloc(t, 4096);
+
 	expect_ok(t, create_2d(t, 1, 16, 16, B8G8R8X8));
-	expect_error(t, create_blob(t, 1), VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
-	expect_ok(t, create_blob(t, 2));
+	expect_error(t, create_blob(t, 1, page, 4096, 0), VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	expect_ok(t, create_blob(t, 2, page, 4096, 0));
 	expect_error(t, create_2d(t, 2, 16, 16, B8G8R8X8), VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
 }
 

@@ -7,19 +7,6 @@
 
 extern const struct vector rsz_vectors[];
 
-static void change(struct rig *t, uint32_t width, uint32_t height)
-{
-	struct vgpu_trace_outputs outputs = {
-		.num_scanouts = 1,
-		.outputs = {{.rect = {0, 0, width, height}, .enabled = width > 0}},
-	};
-	struct vgpu_error err;
-	int ret = t->target->ops->set_outputs(t->target, &outputs, &err);
-
-	if (ret < 0)
-		give_up(t, ret, &err);
-}
-
 static uint32_t events(struct rig *t)
 {
 	return config(t, 0);
@@ -28,14 +15,6 @@ static uint32_t events(struct rig *t)
 static void clear(struct rig *t)
 {
 	set_reg(t, VIRTIO_MMIO_CONFIG + 4, 1);
-}
-
-/* What other vectors expect. */
-static void restore(struct rig *t)
-{
-	change(t, 1024, 768);
-	clear(t);
-	ack(t);
 }
 
 static void expect_size(struct rig *t, uint32_t width, uint32_t height)
@@ -49,18 +28,18 @@ static void expect_size(struct rig *t, uint32_t width, uint32_t height)
 static void event_and_interrupt(struct rig *t)
 {
 	ack(t);
-	change(t, 800, 600);
+	set_output(t, 800, 600);
 	check(t, wait_interrupt(t, 2), "no configuration interrupt");
 	check(t, events(t) == 1, "events_read is 0x%x", events(t));
-	restore(t);
+	restore_output(t);
 }
 
 static void info_follows(struct rig *t)
 {
-	change(t, 640, 480);
+	set_output(t, 640, 480);
 	require(t, wait_interrupt(t, 2), "no configuration interrupt");
 	expect_size(t, 640, 480);
-	restore(t);
+	restore_output(t);
 	expect_size(t, 1024, 768);
 }
 
@@ -68,7 +47,7 @@ static void edid_follows(struct rig *t)
 {
 	struct virtio_gpu_resp_edid edid;
 
-	change(t, 640, 480);
+	set_output(t, 640, 480);
 	struct reply reply = get_edid(t, 0);
 	expect_type(t, reply, VIRTIO_GPU_RESP_OK_EDID, sizeof(edid));
 	memcpy(&edid, reply.bytes, sizeof(edid));
@@ -76,45 +55,45 @@ static void edid_follows(struct rig *t)
 	uint32_t width = timing[2] | (timing[4] & 0xf0u) << 4;
 	uint32_t height = timing[5] | (timing[7] & 0xf0u) << 4;
 	check(t, width == 640 && height == 480, "the EDID prefers %ux%u", width, height);
-	restore(t);
+	restore_output(t);
 }
 
 static void stays_until_cleared(struct rig *t)
 {
-	change(t, 800, 600);
+	set_output(t, 800, 600);
 	for (unsigned int i = 0; i < 2; i++)
 		check(t, events(t) == 1, "events_read is 0x%x", events(t));
 	clear(t);
 	check(t, events(t) == 0, "events_read is 0x%x", events(t));
-	restore(t);
+	restore_output(t);
 }
 
 static void second_change(struct rig *t)
 {
-	change(t, 800, 600);
+	set_output(t, 800, 600);
 	wait_interrupt(t, 2);
 	ack(t);
-	change(t, 640, 480);
+	set_output(t, 640, 480);
 	check(t, events(t) == 1, "events_read is 0x%x", events(t));
 	prefer(t, wait_interrupt(t, 2), "no second notification");
-	restore(t);
+	restore_output(t);
 }
 
 static void clear_then_query(struct rig *t)
 {
-	change(t, 800, 600);
+	set_output(t, 800, 600);
 	clear(t);
-	change(t, 640, 480);
+	set_output(t, 640, 480);
 	expect_size(t, 640, 480);
 	check(t, events(t) == 1, "the second event is lost");
-	restore(t);
+	restore_output(t);
 }
 
 static void unplugged(struct rig *t)
 {
-	change(t, 0, 0);
+	set_output(t, 0, 0);
 	prefer(t, display(t, 0).enabled == 0, "an output without size is enabled");
-	restore(t);
+	restore_output(t);
 }
 
 static void picture_stays(struct rig *t)
@@ -122,19 +101,19 @@ static void picture_stays(struct rig *t)
 	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
 	const struct picture *p = show_pattern(t, &r, 0);
 
-	change(t, 800, 600);
+	set_output(t, 800, 600);
 	expect_ok(t, flush(t, whole(&r), r.id));
 	expect_screen(t, 0, p);
-	restore(t);
+	restore_output(t);
 }
 
 static void before_driver_ok(struct rig *t)
 {
-	change(t, 800, 600);
+	set_output(t, 800, 600);
 	check(t, interrupts(t) == 0, "an interrupt before DRIVER_OK");
 	make_ready(t);
 	expect_size(t, 800, 600);
-	restore(t);
+	restore_output(t);
 }
 
 #define CHANGES .needs = NEED_OUTPUTS

@@ -7,8 +7,6 @@
 
 extern const struct vector scn_vectors[];
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static void shows_the_rectangle(struct rig *t)
 {
 	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
@@ -233,19 +231,7 @@ static void largest(struct rig *t)
 
 static void blob(struct rig *t)
 {
-	struct {
-		struct virtio_gpu_resource_create_blob head;
-		struct virtio_gpu_mem_entry entry;
-	} request = {
-		.head = {.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB),
-			 .resource_id = htole32(1),
-			 .blob_mem = htole32(VIRTIO_GPU_BLOB_MEM_GUEST),
-			 .nr_entries = htole32(1),
-			 .size = htole64(4096)},
-		.entry = entry(guest_alloc(t, 4096), 4096),
-	};
-
-	expect_ok(t, submit_struct(t, &request, sizeof(request)));
+	expect_ok(t, create_blob(t, 1, guest_alloc(t, 4096), 4096, 0));
 	expect_error(t, set_scanout(t, rect(0, 0, 16, 16), 0, 1),
 		     VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
 }

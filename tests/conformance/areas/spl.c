@@ -7,21 +7,12 @@
 
 extern const struct vector spl_vectors[];
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static void expect_info(struct rig *t)
-{
-	expect_type(t, get_display_info(t), VIRTIO_GPU_RESP_OK_DISPLAY_INFO, 408);
-}
-
 /* GET_DISPLAY_INFO in two descriptors; returns the head, which is not available yet. */
 static uint16_t add_info(struct rig *t)
 {
-	uint64_t gpa = guest_alloc(t, 4096);
-	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+	uint64_t gpa = guest_display_info(t);
 	const struct piece pieces[] = {{gpa, 24, 0}, {gpa + 1024, 408, VRING_DESC_F_WRITE}};
 
-	memcpy(guest_at(t, gpa), &request, sizeof(request));
 	return ring_add(ring_of(t, CONTROL), pieces, COUNT(pieces));
 }
 
@@ -33,12 +24,12 @@ static void expect_harmless(struct rig *t)
 	if ((status(t) & VIRTIO_CONFIG_S_NEEDS_RESET) == 0)
 		note(t, "the device does not ask for a reset");
 	make_ready(t);
-	expect_info(t);
+	expect_serving(t);
 }
 
 static void layout(struct rig *t)
 {
-	expect_info(t);
+	expect_serving(t);
 }
 
 static void data_before_index(struct rig *t)
@@ -47,13 +38,11 @@ static void data_before_index(struct rig *t)
 	struct ring *ring = ring_of(t, CONTROL);
 
 	for (unsigned int i = 0; i < 200; i++, rewind_to(t, begin)) {
-		uint64_t gpa = guest_alloc(t, 4096);
-		struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+		uint64_t gpa = guest_display_info(t);
 		const struct piece pieces[] = {{gpa, 24, 0}, {gpa + 1024, 408, VRING_DESC_F_WRITE}};
 		uint32_t type = 0;
 
 		memset(guest_at(t, gpa + 1024), 0xaa, 408);
-		memcpy(guest_at(t, gpa), &request, sizeof(request));
 		ring_publish(ring, ring_add(ring, pieces, COUNT(pieces)));
 		ring_kick(ring);
 		require(t, ring_wait(ring, 1), "no answer");
@@ -66,7 +55,7 @@ static void data_before_index(struct rig *t)
 
 static void lengths(struct rig *t)
 {
-	expect_info(t);
+	expect_serving(t);
 	expect_ok(t, create_2d(t, 1, 16, 16, B8G8R8X8));
 }
 
@@ -104,7 +93,7 @@ static void ring_sizes(struct rig *t)
 	for (uint16_t size = 2; size <= 64; size *= 2) {
 		make_ready_with(t, usual_features(t), size, 16);
 		for (unsigned int i = 0; i < 5; i++)
-			expect_info(t);
+			expect_serving(t);
 	}
 }
 
@@ -146,7 +135,7 @@ static void index_falls(struct rig *t)
 {
 	struct ring *ring = ring_of(t, CONTROL);
 
-	expect_info(t);
+	expect_serving(t);
 	ring_avail(ring)->idx = htole16((uint16_t)(le16toh(ring_avail(ring)->idx) - 1));
 	expect_harmless(t);
 }
@@ -162,7 +151,7 @@ static void same_head_twice(struct rig *t)
 	check(t, ring_wait(ring, 2) || (status(t) & VIRTIO_CONFIG_S_NEEDS_RESET) != 0,
 	      "one of two is not answered");
 	make_ready(t);
-	expect_info(t);
+	expect_serving(t);
 }
 
 static void spurious_notify(struct rig *t)
@@ -172,29 +161,29 @@ static void spurious_notify(struct rig *t)
 	ring_kick(ring);
 	ring_kick(ring);
 	expect_no_answer(t, CONTROL);
-	expect_info(t);
+	expect_serving(t);
 }
 
 static void notification(struct rig *t)
 {
-	expect_info(t);
+	expect_serving(t);
 	check(t, wait_interrupt(t, 1), "no interrupt");
 }
 
 static void no_notification(struct rig *t)
 {
-	expect_info(t);
+	expect_serving(t);
 	wait_interrupt(t, 1);
 	ack(t);
 	ring_avail(ring_of(t, CONTROL))->flags = htole16(VRING_AVAIL_F_NO_INTERRUPT);
-	expect_info(t);
+	expect_serving(t);
 	sleep_ms(20);
 	check(t, (interrupts(t) & 1) == 0, "an interrupt that the driver does not want");
 }
 
 static void used_flags(struct rig *t)
 {
-	expect_info(t);
+	expect_serving(t);
 	uint16_t flags = le16toh(ring_used(ring_of(t, CONTROL))->flags);
 	check(t, flags <= 1, "used.flags is 0x%x", flags);
 }
@@ -222,7 +211,7 @@ static void bad_addresses(struct rig *t)
 			set_address(t, areas[i], addresses[j]);
 		}
 	make_ready(t);
-	expect_info(t);
+	expect_serving(t);
 }
 
 const struct vector spl_vectors[] = {

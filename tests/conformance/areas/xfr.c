@@ -8,8 +8,6 @@
 
 extern const struct vector xfr_vectors[];
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* Where a pixel is in the backing. */
 static uint64_t offset_of(const struct resource *r, uint32_t x, uint32_t y)
 {
@@ -21,17 +19,24 @@ static void flush_all(struct rig *t, const struct resource *r)
 	expect_ok(t, flush(t, whole(r), r->id));
 }
 
-/* Transfers and expects the part alone to change, from the same place of the picture. */
-static void transfer_part(struct rig *t, const struct resource *r, struct picture *expected,
-			  struct virtio_gpu_rect part, uint32_t seed)
+/* Transfers from (x, y) of another picture and expects the part alone to change. */
+static void transfer_from(struct rig *t, const struct resource *r, struct picture *expected,
+			  struct virtio_gpu_rect part, uint32_t x, uint32_t y, uint32_t seed)
 {
 	const struct picture *next = pattern(t, r->width, r->height, seed);
 
 	store(t, r, next);
-	expect_ok(t, transfer(t, part, offset_of(r, part.x, part.y), r->id));
+	expect_ok(t, transfer(t, part, offset_of(r, x, y), r->id));
 	flush_all(t, r);
-	paste(expected, part.x, part.y, next, part);
+	paste(expected, part.x, part.y, next, rect(x, y, part.width, part.height));
 	expect_screen(t, 0, expected);
+}
+
+/* From the same place. */
+static void transfer_part(struct rig *t, const struct resource *r, struct picture *expected,
+			  struct virtio_gpu_rect part, uint32_t seed)
+{
+	transfer_from(t, r, expected, part, part.x, part.y, seed);
 }
 
 static void transfer_whole(struct rig *t)
@@ -63,26 +68,16 @@ static void offset_alone(struct rig *t)
 {
 	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
 	struct picture *expected = copy_of(t, show_pattern(t, &r, 0));
-	const struct picture *next = pattern(t, 64, 64, 60);
 
-	store(t, &r, next);
-	expect_ok(t, transfer(t, rect(8, 4, 4, 2), 0, r.id));
-	flush_all(t, &r);
-	paste(expected, 8, 4, next, rect(0, 0, 4, 2));
-	expect_screen(t, 0, expected);
+	transfer_from(t, &r, expected, rect(8, 4, 4, 2), 0, 0, 60);
 }
 
 static void full_width(struct rig *t)
 {
 	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
 	struct picture *expected = copy_of(t, show_pattern(t, &r, 0));
-	const struct picture *next = pattern(t, 64, 64, 61);
 
-	store(t, &r, next);
-	expect_ok(t, transfer(t, rect(0, 20, 64, 4), 0, r.id));
-	flush_all(t, &r);
-	paste(expected, 0, 20, next, rect(0, 0, 64, 4));
-	expect_screen(t, 0, expected);
+	transfer_from(t, &r, expected, rect(0, 20, 64, 4), 0, 0, 61);
 }
 
 /* One row on: what has a source is as it must be, the last row has none. */
@@ -291,19 +286,7 @@ static void part_of_a_row(struct rig *t)
 
 static void blob(struct rig *t)
 {
-	struct {
-		struct virtio_gpu_resource_create_blob head;
-		struct virtio_gpu_mem_entry entry;
-	} request = {
-		.head = {.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB),
-			 .resource_id = htole32(1),
-			 .blob_mem = htole32(VIRTIO_GPU_BLOB_MEM_GUEST),
-			 .nr_entries = htole32(1),
-			 .size = htole64(4096)},
-		.entry = entry(guest_alloc(t, 4096), 4096),
-	};
-
-	expect_ok(t, submit_struct(t, &request, sizeof(request)));
+	expect_ok(t, create_blob(t, 1, guest_alloc(t, 4096), 4096, 0));
 	expect_error(t, transfer(t, rect(0, 0, 16, 16), 0, 1),
 		     VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
 }

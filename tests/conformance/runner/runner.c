@@ -16,8 +16,6 @@
 #define OPEN_MS 30000
 
 #define USUAL_SCANOUTS 2
-#define WIDTH	       1024
-#define HEIGHT	       768
 
 struct runner {
 	struct runner_options options;
@@ -86,7 +84,7 @@ static int open_target(struct worker *worker, unsigned int num_scanouts, struct 
 		.device = worker->options.device,
 		.memory_size = CONFORM_MEMORY,
 		.num_scanouts = num_scanouts,
-		.outputs = {{.rect = {0, 0, WIDTH, HEIGHT}, .enabled = true}},
+		.outputs = {{.rect = {0, 0, OUTPUT_WIDTH, OUTPUT_HEIGHT}, .enabled = true}},
 	};
 
 	worker->target = vgpu_target_open(worker->options.target, &options, err);

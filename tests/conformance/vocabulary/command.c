@@ -71,6 +71,32 @@ struct reply get_display_info(struct rig *t)
 	return command(t, VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
 }
 
+struct reply get_display_info_shaped(struct rig *t, const char *shape)
+{
+	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+
+	return submit_shaped(t, CONTROL, &request, sizeof(request), DISPLAY_INFO_SIZE, shape);
+}
+
+uint64_t guest_display_info(struct rig *t)
+{
+	uint64_t gpa = guest_alloc(t, 4096);
+	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+
+	memcpy(guest_at(t, gpa), &request, sizeof(request));
+	return gpa;
+}
+
+void expect_info(struct rig *t, struct reply reply)
+{
+	expect_type(t, reply, VIRTIO_GPU_RESP_OK_DISPLAY_INFO, DISPLAY_INFO_SIZE);
+}
+
+void expect_serving(struct rig *t)
+{
+	expect_info(t, get_display_info(t));
+}
+
 struct reply get_edid(struct rig *t, uint32_t scanout)
 {
 	struct virtio_gpu_cmd_get_edid request = {
@@ -89,6 +115,25 @@ struct reply create_2d(struct rig *t, uint32_t id, uint32_t width, uint32_t heig
 		.format = htole32(format),
 		.width = htole32(width),
 		.height = htole32(height),
+	};
+
+	return submit_struct(t, &request, sizeof(request));
+}
+
+struct reply create_blob(struct rig *t, uint32_t id, uint64_t gpa, uint32_t size,
+			 uint32_t blob_flags)
+{
+	const struct {
+		struct virtio_gpu_resource_create_blob head;
+		struct virtio_gpu_mem_entry entry;
+	} request = {
+		.head = {.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB),
+			 .resource_id = htole32(id),
+			 .blob_mem = htole32(VIRTIO_GPU_BLOB_MEM_GUEST),
+			 .blob_flags = htole32(blob_flags),
+			 .nr_entries = htole32(1),
+			 .size = htole64(size)},
+		.entry = entry(gpa, size),
 	};
 
 	return submit_struct(t, &request, sizeof(request));

@@ -29,9 +29,21 @@ struct reply command(struct rig *t, uint32_t type);
 struct reply submit_struct(struct rig *t, const void *request, uint32_t len);
 
 struct reply get_display_info(struct rig *t);
+/* The same, cut as submit_shaped() does. */
+struct reply get_display_info_shaped(struct rig *t, const char *shape);
+/* A page of guest memory that begins with the request of GET_DISPLAY_INFO. */
+uint64_t guest_display_info(struct rig *t);
+#define DISPLAY_INFO_SIZE sizeof(struct virtio_gpu_resp_display_info)
+/* GET_DISPLAY_INFO was answered as it must be. */
+void expect_info(struct rig *t, struct reply reply);
+/* It is when it is asked now: the device serves. */
+void expect_serving(struct rig *t);
 struct reply get_edid(struct rig *t, uint32_t scanout);
 struct reply create_2d(struct rig *t, uint32_t id, uint32_t width, uint32_t height,
 		       uint32_t format);
+/* A blob of size bytes of guest memory in one piece. */
+struct reply create_blob(struct rig *t, uint32_t id, uint64_t gpa, uint32_t size,
+			 uint32_t blob_flags);
 struct reply unref(struct rig *t, uint32_t id);
 struct reply set_scanout(struct rig *t, struct virtio_gpu_rect r, uint32_t scanout, uint32_t id);
 struct reply flush(struct rig *t, struct virtio_gpu_rect r, uint32_t id);

@@ -185,6 +185,8 @@ struct pending *post(struct rig *t, unsigned int queue, const void *request, uin
 	p->rig = t;
 	p->queue = queue;
 	p->name = vgpu_type_name(le32toh(type));
+	if (p->name == NULL)
+		p->name = "the request";
 	p->room = room;
 	p->pieces = s.pieces;
 	p->num_pieces = s.num;
@@ -210,11 +212,6 @@ void kick(struct rig *t, unsigned int queue)
 }
 
 /* ---- the answer --------------------------------------------------------------------------- */
-
-static const char *name_of(const struct pending *p)
-{
-	return p->name != NULL ? p->name : "the request";
-}
 
 /* Takes the answer's bytes, and sees that all other bytes are as they were. */
 static void read_answer(const struct pending *p, struct reply *reply)
@@ -243,7 +240,7 @@ static void read_answer(const struct pending *p, struct reply *reply)
 		if (!check(p->rig, now[i] == expected[i],
 			   "%s: the device wrote outside the %u bytes that it says, 0x%llx bytes "
 			   "into the buffers",
-			   name_of(p), reply->used_len, (unsigned long long)i))
+			   p->name, reply->used_len, (unsigned long long)i))
 			break;
 }
 
@@ -271,7 +268,7 @@ static void take_one(struct rig *t, unsigned int queue, struct pending *const *p
 	replies[i].answered = true;
 	replies[i].used_len = used.len;
 	check(t, used.len <= pending[i]->room, "%s: %u bytes written, with room for %u",
-	      name_of(pending[i]), used.len, pending[i]->room);
+	      pending[i]->name, used.len, pending[i]->room);
 	read_answer(pending[i], &replies[i]);
 	decode_answer(pending[i], &replies[i]);
 }
@@ -322,8 +319,7 @@ void expect_no_answer(struct rig *t, unsigned int queue)
 	      queue);
 }
 
-/* ---- expectations -----------------------------------------------------------------------------
- */
+/* ---- expectations ------------------------------------------------------------------ */
 
 bool is_ok(const struct reply *reply)
 {
@@ -349,23 +345,18 @@ static const char *said(const struct reply *reply, char text[32])
 	return text;
 }
 
-static const char *asked(const struct reply *reply)
-{
-	return reply->name != NULL ? reply->name : "the request";
-}
-
 void expect_type(struct rig *t, struct reply reply, uint32_t type, uint32_t used_len)
 {
 	char text[32];
 
-	if (!check(t, reply.answered && reply.type == type, "%s: %s, expected %s", asked(&reply),
+	if (!check(t, reply.answered && reply.type == type, "%s: %s, expected %s", reply.name,
 		   said(&reply, text), vgpu_type_name(type)))
 		return;
 	check(t, reply.used_len == (used_len < reply.room ? used_len : reply.room),
-	      "%s: %u bytes answered, expected %u", asked(&reply), reply.used_len, used_len);
+	      "%s: %u bytes answered, expected %u", reply.name, reply.used_len, used_len);
 	for (unsigned int i = 0; i < sizeof(reply.hdr.padding); i++)
-		check(t, reply.hdr.padding[i] == 0, "%s: padding of the answer is 0x%x",
-		      asked(&reply), reply.hdr.padding[i]);
+		check(t, reply.hdr.padding[i] == 0, "%s: padding of the answer is 0x%x", reply.name,
+		      reply.hdr.padding[i]);
 }
 
 void expect_ok(struct rig *t, struct reply reply)
@@ -377,12 +368,12 @@ void expect_error(struct rig *t, struct reply reply, uint32_t code)
 {
 	char text[32];
 
-	if (!check(t, is_error(&reply), "%s: %s, expected an error", asked(&reply),
+	if (!check(t, is_error(&reply), "%s: %s, expected an error", reply.name,
 		   said(&reply, text)))
 		return;
 	check(t, reply.used_len == sizeof(reply.hdr), "%s: %u bytes answered, expected %zu",
-	      asked(&reply), reply.used_len, sizeof(reply.hdr));
-	prefer(t, reply.type == code, "%s: %s, best would be %s", asked(&reply), said(&reply, text),
+	      reply.name, reply.used_len, sizeof(reply.hdr));
+	prefer(t, reply.type == code, "%s: %s, best would be %s", reply.name, said(&reply, text),
 	       vgpu_type_name(code));
 }
 
@@ -390,15 +381,15 @@ void expect_either(struct rig *t, struct reply reply, uint32_t type)
 {
 	char text[32];
 
-	if (check(t, is_ok(&reply) || is_error(&reply), "%s: %s, expected an answer", asked(&reply),
+	if (check(t, is_ok(&reply) || is_error(&reply), "%s: %s, expected an answer", reply.name,
 		  said(&reply, text)))
-		prefer(t, reply.type == type, "%s: %s, best would be %s", asked(&reply),
+		prefer(t, reply.type == type, "%s: %s, best would be %s", reply.name,
 		       said(&reply, text), vgpu_type_name(type));
 }
 
 void expect_returned(struct rig *t, struct reply reply)
 {
-	check(t, reply.answered, "%s: no answer", asked(&reply));
+	check(t, reply.answered, "%s: no answer", reply.name);
 }
 
 bool expect_survived(struct rig *t, const struct reply *reply)
@@ -406,6 +397,6 @@ bool expect_survived(struct rig *t, const struct reply *reply)
 	bool stopped = (status(t) & VIRTIO_CONFIG_S_NEEDS_RESET) != 0;
 
 	if (!reply->answered && !stopped)
-		note(t, "%s: dropped in silence", asked(reply));
+		note(t, "%s: dropped in silence", reply->name);
 	return stopped;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conformance/vocabulary/rig.h"
 
-#include "conformance/vocabulary/message.h"
+#include "conformance/vocabulary/command.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -172,6 +172,27 @@ uint32_t num_scanouts(struct rig *t)
 	return config(t, offsetof(struct virtio_gpu_config, num_scanouts));
 }
 
+void set_output(struct rig *t, uint32_t width, uint32_t height)
+{
+	const struct vgpu_trace_outputs outputs = {
+		.num_scanouts = 1,
+		.outputs = {{.rect = {0, 0, width, height}, .enabled = width > 0}},
+	};
+	struct vgpu_error err;
+	int ret = t->target->ops->set_outputs(t->target, &outputs, &err);
+
+	if (ret < 0)
+		give_up(t, ret, &err);
+}
+
+void restore_output(struct rig *t)
+{
+	set_output(t, OUTPUT_WIDTH, OUTPUT_HEIGHT);
+	set_reg(t, VIRTIO_MMIO_CONFIG + offsetof(struct virtio_gpu_config, events_clear),
+		VIRTIO_GPU_EVENT_DISPLAY);
+	ack(t);
+}
+
 /* ---- set-up ----------------------------------------------------------------------------- */
 
 static void or_give_up(struct rig *t, int ret, const struct vgpu_error *err)
@@ -239,13 +260,9 @@ void make_ready(struct rig *t)
 
 void expect_alive(struct rig *t)
 {
-	const struct virtio_gpu_ctrl_hdr request = {
-		.type = htole32(VIRTIO_GPU_CMD_GET_DISPLAY_INFO)};
-	struct reply reply;
-
 	make_ready(t);
-	reply = submit(t, CONTROL, &request, sizeof(request),
-		       sizeof(struct virtio_gpu_resp_display_info));
+	struct reply reply = get_display_info(t);
+
 	check(t, reply.answered && reply.type == VIRTIO_GPU_RESP_OK_DISPLAY_INFO,
 	      "after a reset, GET_DISPLAY_INFO is %s 0x%x", reply.answered ? "answered" : "silent",
 	      reply.type);

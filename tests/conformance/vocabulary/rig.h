@@ -23,6 +23,7 @@
 #include <setjmp.h>
 
 #define FEATURE(bit) (1ull << (bit))
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum finding {
 	FINDING_HARD,
@@ -82,6 +83,13 @@ bool wait_interrupt(struct rig *t, uint32_t bits);
 /* A field of the configuration space; struct virtio_gpu_config. */
 uint32_t config(struct rig *t, uint32_t offset);
 uint32_t num_scanouts(struct rig *t);
+/* Changes the size of output 0, for vectors that NEED_OUTPUTS; 0 x 0 unplugs it. */
+void set_output(struct rig *t, uint32_t width, uint32_t height);
+/* Back to what other vectors expect, and no event is pending. */
+void restore_output(struct rig *t);
+/* Size of output 0 before anybody changes it. */
+#define OUTPUT_WIDTH  1024
+#define OUTPUT_HEIGHT 768
 
 /* ---- set-up ------------------------------------------------------------------------ */
 
