@@ -131,7 +131,9 @@ $(BUILD)/vgpu-%: $(BUILD)/obj/replayer/vgpu-%.o $(REPLAYER_OBJ) $(RECORDER_OBJ) 
 	$(link)
 $(BUILD)/vgpu-conform: $(call objects,$(CONFORM_SRC)) $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
 	$(link) -lcunit
+# What a source takes into the program with .incbin.
 $(BUILD)/obj/tests/conformance/runner/requirements.o: tests/conformance/requirements.json
+$(BUILD)/obj/replayer/report/html.o: replayer/report/page.css replayer/report/page.js
 $(BUILD)/unit-tests: $(call objects,$(UNIT_SRC)) $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
 	$(link) -lcunit
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)

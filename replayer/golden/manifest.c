@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "golden/golden.h"
 
+#include "out_file.h"
+
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 /* A frame takes some 150 bytes, so this is a few hundred thousand of them. */
@@ -409,21 +410,16 @@ static bool write_manifest(const struct vgpu_golden *golden, FILE *file)
 
 int vgpu_golden_save(const struct vgpu_golden *golden, const char *folder, struct vgpu_error *err)
 {
-	char path[4096], part[4096];
+	struct vgpu_out_file out;
+	char path[4096];
 
-	if (snprintf(path, sizeof(path), "%s/" VGPU_GOLDEN_MANIFEST, folder) >= (int)sizeof(path) ||
-	    snprintf(part, sizeof(part), "%s/" VGPU_GOLDEN_MANIFEST ".part", folder) >=
-		    (int)sizeof(part))
+	if (snprintf(path, sizeof(path), "%s/" VGPU_GOLDEN_MANIFEST, folder) >= (int)sizeof(path))
 		return vgpu_error_set(err, ENAMETOOLONG, "%s: name too long", folder);
-	FILE *file = fopen(part, "we");
-	if (file == NULL)
-		return vgpu_error_set(err, errno, "%s: %s", part, strerror(errno));
-	errno = 0;
-	bool written = write_manifest(golden, file) && !ferror(file);
-	written = fclose(file) == 0 && written;
-	if (written && rename(part, path) == 0)
-		return 0;
-	int error = errno != 0 ? errno : ENOMEM;
-	unlink(part);
-	return vgpu_error_set(err, error, "%s: %s", path, strerror(error));
+	int ret = vgpu_out_file_open(&out, path, err);
+	if (ret < 0)
+		return ret;
+	if (write_manifest(golden, out.file))
+		return vgpu_out_file_close(&out, err);
+	vgpu_out_file_abandon(&out);
+	return vgpu_error_set(err, ENOMEM, "%s: out of memory", path);
 }

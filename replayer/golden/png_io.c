@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "golden/png_io.h"
 
+#include "out_file.h"
+
 #include <errno.h>
 #include <png.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What libpng's callbacks need of a picture in progress. */
 struct png_context {
@@ -131,25 +132,13 @@ int vgpu_png_encode(const struct vgpu_frame *frame, uint8_t **bytes, size_t *len
 
 int vgpu_png_write_bytes(const char *path, const uint8_t *bytes, size_t len, struct vgpu_error *err)
 {
-	char part[4096];
+	struct vgpu_out_file out;
+	int ret = vgpu_out_file_open(&out, path, err);
 
-	if (snprintf(part, sizeof(part), "%s.part", path) >= (int)sizeof(part))
-		return vgpu_error_set(err, ENAMETOOLONG, "%s", path);
-	FILE *file = fopen(part, "wbe");
-	if (file == NULL)
-		return vgpu_error_set(err, errno, "%s: %s", part, strerror(errno));
-	bool written = fwrite(bytes, 1, len, file) == len;
-	int error = errno;
-	if (fclose(file) != 0 && written) {
-		written = false;
-		error = errno;
-	}
-	if (written && rename(part, path) == 0)
-		return 0;
-	if (written)
-		error = errno;
-	unlink(part);
-	return vgpu_error_set(err, error, "%s: %s", path, strerror(error));
+	if (ret < 0)
+		return ret;
+	fwrite(bytes, 1, len, out.file);
+	return vgpu_out_file_close(&out, err);
 }
 
 int vgpu_png_write(const char *path, const struct vgpu_frame *frame, struct vgpu_error *err)

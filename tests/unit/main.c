@@ -26,6 +26,7 @@ extern const struct unit_suite golden_suite;
 extern const struct unit_suite target_suite;
 extern const struct unit_suite player_suite;
 extern const struct unit_suite replay_suite;
+extern const struct unit_suite report_suite;
 
 static const struct unit_suite *const suites[] = {
 	/* clang-format off */
@@ -48,6 +49,7 @@ static const struct unit_suite *const suites[] = {
 	&target_suite,
 	&player_suite,
 	&replay_suite,
+	&report_suite,
 	/* clang-format on */
 };
 

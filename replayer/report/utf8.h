@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Text from outside, which may be no text. */
+#ifndef VGPU_UTF8_H
+#define VGPU_UTF8_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define VGPU_UTF8_REPLACEMENT 0xfffdu
+
+/*
+ * The character at text, which is not at its end, and how many bytes it takes.
+ * A byte that begins none (also an overlong one, a surrogate, one past U+10FFFF)
+ * counts as a replacement character.
+ */
+size_t vgpu_utf8_next(const char *text, uint32_t *character);
+
+#endif
