@@ -161,7 +161,7 @@ struct vgpu_request_event {
 	uint64_t begin_ns; /* the chain was taken from the available ring */
 	uint64_t end_ns;   /* it was put on the used ring */
 	unsigned int queue;
-	uint16_t head;
+	uint16_t head;	/* slot of the first descriptor in the table or packed ring */
 	bool interrupt; /* the driver was notified */
 	const struct vgpu_chain_desc *descs;
 	unsigned int num_descs;
@@ -270,15 +270,24 @@ void vgpu_device_set_features(struct vgpu_device *device, uint64_t accepted);
 uint64_t vgpu_device_accepted_features(const struct vgpu_device *device);
 
 /*
- * Sets a queue up or, with ready false, stops it. index is the available index
- * to start from (0 for a new driver). -EINVAL: size not a power of two up to
- * VGPU_QUEUE_SIZE_MAX, or misaligned; -EFAULT: a ring outside guest memory, in
- * two pieces of it, or mapped misaligned.
+ * Sets a queue up or, with ready false, stops and resets it: what the driver's
+ * commands have made stays. Its format is that of the features accepted before.
+ *
+ * index is where it starts. Split: the available index. Packed, as vhost-user
+ * has it: bits 0 to 14 the slot of the next available descriptor, bit 15 its wrap
+ * counter, bits 16 to 30 and 31 the same of the next used one. A new driver starts
+ * from vgpu_first_index().
+ *
+ * -EINVAL: size 0, over VGPU_QUEUE_SIZE_MAX or, if split, no power of two; an
+ * index past the ring; a misaligned address. -EFAULT: a ring outside guest
+ * memory, in two pieces of it, or mapped misaligned.
  */
 int vgpu_device_set_queue(struct vgpu_device *device, unsigned int queue,
-			  const struct vgpu_queue_info *info, uint16_t index);
-/* The available index that the device would take next. */
-uint16_t vgpu_device_queue_index(const struct vgpu_device *device, unsigned int queue);
+			  const struct vgpu_queue_info *info, uint32_t index);
+/* Where the queue would go on, in the same form. */
+uint32_t vgpu_device_queue_index(const struct vgpu_device *device, unsigned int queue);
+/* Where a driver that accepted these features starts: 0, or 0x80008000 if packed. */
+uint32_t vgpu_first_index(uint64_t features);
 /* Guest memory has moved in this process: looks the rings up again. */
 void vgpu_device_memory_changed(struct vgpu_device *device);
 #define VGPU_NOTIFY_MAX 256

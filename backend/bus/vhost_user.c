@@ -34,7 +34,8 @@
 
 struct ring {
 	int kick_fd, call_fd, err_fd;
-	uint16_t num, base;
+	uint16_t num;
+	uint32_t base; /* in the form of vgpu_device_set_queue() */
 	struct vhost_vring_addr addr;
 	bool enabled;
 	bool running; /* the device has it */
@@ -66,7 +67,7 @@ struct vgpu_vhost_user {
 	struct vhost_user_mem_table table;
 	struct ring rings[VGPU_NUM_QUEUES];
 	bool stopped;	    /* queue 0 was stopped by GET_VRING_BASE ... */
-	uint16_t stop_base; /* ... at this index */
+	uint32_t stop_base; /* ... at this index */
 	bool replied;	    /* the message that is handled had its own reply */
 
 	/* The message that is being received. */
@@ -198,9 +199,6 @@ static void start_queue(struct vgpu_vhost_user *server, unsigned int queue)
 
 	if (ring->running || !ring->enabled || ring->kick_fd < 0)
 		return;
-	/* A packed ring read as a split one would be nonsense. */
-	if ((server->features & BIT(VIRTIO_F_RING_PACKED)) != 0)
-		return;
 	if (!to_gpa(server, ring->addr.desc_user_addr, &info.desc) ||
 	    !to_gpa(server, ring->addr.avail_user_addr, &info.driver) ||
 	    !to_gpa(server, ring->addr.used_user_addr, &info.device)) {
@@ -263,9 +261,6 @@ static int set_features(struct vgpu_vhost_user *server)
 {
 	/* Front ends accept bits that were not offered; the device masks them. */
 	server->features = server->in.payload.u64;
-	if ((server->features & BIT(VIRTIO_F_RING_PACKED)) != 0)
-		say(server,
-		    "the guest uses packed virtqueues, which were not offered (packed=on?)");
 	/* Without the protocol, queues are enabled from the start. */
 	bool enabled = (server->features & BIT(VHOST_USER_F_PROTOCOL_FEATURES)) == 0;
 	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
@@ -350,7 +345,8 @@ static int set_vring_addr(struct vgpu_vhost_user *server)
 
 /*
  * There is no other sign whether a driver is new or goes on after the guest
- * was stopped: a new one starts from 0, an old one from where it was.
+ * was stopped: a new one starts from the first index, an old one from where it
+ * was.
  */
 static int set_vring_base(struct vgpu_vhost_user *server)
 {
@@ -360,14 +356,14 @@ static int set_vring_base(struct vgpu_vhost_user *server)
 	if (ring == NULL)
 		return -EINVAL;
 	if (state->index == VGPU_QUEUE_CONTROL) {
-		bool resumes =
-			server->stopped && state->num != 0 && state->num == server->stop_base;
+		bool resumes = server->stopped && state->num == server->stop_base &&
+			       state->num != vgpu_first_index(server->features);
 
 		if (!resumes)
 			reset_device(server);
 		server->stopped = false;
 	}
-	ring->base = (uint16_t)state->num;
+	ring->base = state->num;
 	return 0;
 }
 

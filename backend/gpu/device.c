@@ -15,7 +15,7 @@
 
 #define FEATURES                                                                                   \
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |                              \
-	 BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_GPU_F_EDID))
+	 BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_GPU_F_EDID))
 
 static const char *const violation_texts[VGPU_NUM_VIOLATIONS] = {
 	[VGPU_VIOLATION_NO_VERSION_1] = "driver did not accept VERSION_1",
@@ -136,14 +136,8 @@ uint64_t vgpu_device_features(const struct vgpu_device *device)
 void vgpu_device_set_features(struct vgpu_device *device, uint64_t accepted)
 {
 	device->features = accepted & FEATURES;
-	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++) {
-		device->queues[i].event_idx =
-			(device->features & BIT(VIRTIO_RING_F_EVENT_IDX)) != 0;
-		device->queues[i].indirect =
-			(device->features & BIT(VIRTIO_RING_F_INDIRECT_DESC)) != 0;
-	}
-	/* A ring that is set up already may now be longer than guest memory. */
-	vgpu_device_memory_changed(device);
+	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
+		vgpu_virtqueue_set_features(&device->queues[i], &device->memory, device->features);
 }
 
 uint64_t vgpu_device_accepted_features(const struct vgpu_device *device)
@@ -152,7 +146,7 @@ uint64_t vgpu_device_accepted_features(const struct vgpu_device *device)
 }
 
 int vgpu_device_set_queue(struct vgpu_device *device, unsigned int queue,
-			  const struct vgpu_queue_info *info, uint16_t index)
+			  const struct vgpu_queue_info *info, uint32_t index)
 {
 	if (queue >= VGPU_NUM_QUEUES)
 		return -EINVAL;
@@ -163,9 +157,9 @@ int vgpu_device_set_queue(struct vgpu_device *device, unsigned int queue,
 	return vgpu_virtqueue_setup(&device->queues[queue], &device->memory, info, index);
 }
 
-uint16_t vgpu_device_queue_index(const struct vgpu_device *device, unsigned int queue)
+uint32_t vgpu_device_queue_index(const struct vgpu_device *device, unsigned int queue)
 {
-	return device->queues[queue].next_avail;
+	return vgpu_virtqueue_index(&device->queues[queue]);
 }
 
 void vgpu_device_memory_changed(struct vgpu_device *device)
@@ -450,7 +444,7 @@ static bool run_chain(struct vgpu_device *device, unsigned int queue)
 	uint32_t type = execute(device, command, queue, fault);
 	size_t size = finish_response(device, command, type);
 	event.used_len = write_response(device, queue, size);
-	vgpu_virtqueue_push(vq, device->chain.head, event.used_len);
+	vgpu_virtqueue_push(vq, &device->chain, event.used_len);
 	event.interrupt = vgpu_virtqueue_should_notify(vq);
 	if (event.interrupt && device->bus != NULL)
 		device->bus->used(device->bus_opaque, queue);

@@ -3,10 +3,9 @@
  * The virtio-mmio version 2 register file: what a driver's loads and stores
  * mean. It must not know who traps them.
  */
-#include "vgpu.h"
+#include "virtio/virtqueue.h"
 
 #include <endian.h>
-#include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
 #include <stdlib.h>
@@ -160,8 +159,10 @@ static void write_status(struct vgpu_mmio *mmio, uint32_t status)
 
 static void write_queue_ready(struct vgpu_mmio *mmio, struct vgpu_queue_info *info, uint32_t value)
 {
+	uint32_t first = vgpu_first_index(vgpu_device_accepted_features(mmio->device));
+
 	info->ready = (value & 1) != 0;
-	if (vgpu_device_set_queue(mmio->device, mmio->queue_sel, info, 0) == 0)
+	if (vgpu_device_set_queue(mmio->device, mmio->queue_sel, info, first) == 0)
 		return;
 	/* Unusable rings: the queue stays off and reads back so (VG-SPL-018). */
 	vgpu_device_count(mmio->device, VGPU_VIOLATION_REGISTER);

@@ -9,6 +9,7 @@
 
 extern const struct unit_suite mem_map_suite;
 extern const struct unit_suite virtqueue_suite;
+extern const struct unit_suite packed_suite;
 extern const struct unit_suite device_suite;
 extern const struct unit_suite mmio_suite;
 extern const struct unit_suite hostile_suite;
@@ -32,6 +33,7 @@ static const struct unit_suite *const suites[] = {
 	/* clang-format off */
 	&mem_map_suite,
 	&virtqueue_suite,
+	&packed_suite,
 	&device_suite,
 	&mmio_suite,
 	&hostile_suite,

@@ -28,7 +28,8 @@ static void features(void)
 
 	guest_start(&guest);
 	guest_write(&guest, 0x014, 1);
-	CU_ASSERT_EQUAL(guest_read(&guest, 0x010), 1); /* VERSION_1 (VG-FEA-001) */
+	/* VERSION_1 (VG-FEA-001), RING_PACKED */
+	CU_ASSERT_EQUAL(guest_read(&guest, 0x010), 0x5);
 	guest_write(&guest, 0x014, 2);
 	CU_ASSERT_EQUAL(guest_read(&guest, 0x010), 0); /* VG-MMI-006 */
 	/* agreed features cannot change (VG-FEA-008) */

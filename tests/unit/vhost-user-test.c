@@ -9,6 +9,7 @@
 #include "vgpu.h"
 
 #include <errno.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_gpu.h>
 #include <linux/virtio_ring.h>
 #include <poll.h>
@@ -33,6 +34,10 @@ extern const struct unit_suite vhost_user_suite;
 #define REQUEST	   0x10000u
 #define RESPONSE   0x20000u
 #define PIXELS	   0x100000u
+#define FEATURES   (1ull << 32 | 1ull << 30 | 1ull << 40)
+#define PACKED	   (1ull << VIRTIO_F_RING_PACKED)
+#define F_AVAIL	   (1u << VRING_PACKED_DESC_F_AVAIL)
+#define F_USED	   (1u << VRING_PACKED_DESC_F_USED)
 
 struct front {
 	struct vgpu_mem_map *map;
@@ -41,7 +46,8 @@ struct front {
 	int fd, gpu, ram_fd;
 	int kick[VGPU_NUM_QUEUES], call[VGPU_NUM_QUEUES];
 	uint8_t *ram;
-	uint16_t used_seen;
+	uint64_t features;  /* of the guest */
+	uint16_t used_seen; /* packed: slots over two laps, as the device counts them */
 	char log[1024];
 };
 
@@ -74,6 +80,7 @@ static void front_start(struct front *front, bool ask)
 	front->fd = pair[0];
 	CU_ASSERT_EQUAL(vgpu_vhost_user_attach(front->server, pair[1], NULL), 0);
 	front->gpu = -1;
+	front->features = FEATURES;
 	front->ram_fd = memfd_create("ram", MFD_CLOEXEC);
 	CU_ASSERT_EQUAL_FATAL(ftruncate(front->ram_fd, RAM_SIZE), 0);
 	front->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, front->ram_fd, 0);
@@ -217,10 +224,11 @@ static void open_gpu_socket(struct front *front)
 /* Sequence B: the guest's driver says DRIVER_OK, or the guest goes on. */
 static void start_rings(struct front *front, uint32_t base)
 {
-	uint64_t features = 1ull << 32 | 1ull << 30 | 1ull << 40, ack = 1;
+	uint32_t first = vgpu_first_index(front->features);
+	uint64_t ack = 1;
 
 	open_gpu_socket(front);
-	say(front, VHOST_USER_SET_FEATURES, &features, sizeof(features));
+	say(front, VHOST_USER_SET_FEATURES, &front->features, sizeof(front->features));
 	send_memory(front, VHOST_USER_NEED_REPLY);
 	CU_ASSERT_EQUAL(hear(front, VHOST_USER_SET_MEM_TABLE, &ack, sizeof(ack)), 8);
 	CU_ASSERT_EQUAL(ack, 0);
@@ -230,10 +238,10 @@ static void start_rings(struct front *front, uint32_t base)
 						.avail_user_addr = USER + RING(q) + 0x1000,
 						.used_user_addr = USER + RING(q) + 0x2000};
 
-		if (base == 0)
+		if (base == first)
 			memset(front->ram + RING(q), 0, 0x4000);
 		say_state(front, VHOST_USER_SET_VRING_NUM, q, QUEUE_SIZE);
-		say_state(front, VHOST_USER_SET_VRING_BASE, q, q == 0 ? base : 0);
+		say_state(front, VHOST_USER_SET_VRING_BASE, q, q == 0 ? base : first);
 		say(front, VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr));
 		say_fd(front, VHOST_USER_SET_VRING_KICK, q, front->kick[q]);
 		say_fd(front, VHOST_USER_SET_VRING_CALL, q, front->call[q]);
@@ -241,6 +249,8 @@ static void start_rings(struct front *front, uint32_t base)
 	for (unsigned int q = 0; q < VGPU_NUM_QUEUES; q++)
 		say_state(front, VHOST_USER_SET_VRING_ENABLE, q, 1);
 	front->used_seen = (uint16_t)base;
+	if (base == first)
+		front->used_seen = 0;
 	CU_ASSERT_EQUAL(pump(front), 0);
 }
 
@@ -268,6 +278,20 @@ static void kick(struct front *front, unsigned int queue)
 	CU_ASSERT_EQUAL(write(front->kick[queue], &one, sizeof(one)), sizeof(one));
 }
 
+/* The chain takes two slots, so none goes over the end of the ring. */
+static void make_available_packed(struct front *front, const struct vring_desc *desc)
+{
+	struct vring_packed_desc *ring = (void *)(front->ram + RING(0));
+	unsigned int lap = front->used_seen < QUEUE_SIZE ? F_AVAIL : F_USED;
+
+	for (unsigned int i = 0; i < 2; i++)
+		ring[front->used_seen % QUEUE_SIZE + i] =
+			(struct vring_packed_desc){.addr = desc[i].addr,
+						   .len = desc[i].len,
+						   .id = 7,
+						   .flags = (uint16_t)(desc[i].flags | lap)};
+}
+
 static void offer(struct front *front, const void *request, uint32_t len)
 {
 	struct vring_desc *desc = (void *)(front->ram + RING(0));
@@ -275,21 +299,41 @@ static void offer(struct front *front, const void *request, uint32_t len)
 
 	memcpy(front->ram + REQUEST, request, len);
 	memset(front->ram + RESPONSE, 0xaa, 2048);
-	desc[0] = (struct vring_desc){RAM + REQUEST, len, VRING_DESC_F_NEXT, 1};
-	desc[1] = (struct vring_desc){RAM + RESPONSE, 2048, VRING_DESC_F_WRITE, 0};
+	const struct vring_desc chain[2] = {{RAM + REQUEST, len, VRING_DESC_F_NEXT, 1},
+					    {RAM + RESPONSE, 2048, VRING_DESC_F_WRITE, 0}};
+	if ((front->features & PACKED) != 0) {
+		make_available_packed(front, chain);
+		kick(front, 0);
+		return;
+	}
+	memcpy(desc, chain, sizeof(chain));
 	avail->ring[avail->idx % QUEUE_SIZE] = 0;
 	avail->idx++;
 	kick(front, 0);
 }
 
+static bool is_used(const struct front *front)
+{
+	const struct vring_packed_desc *ring = (void *)(front->ram + RING(0));
+	const struct vring_used *used = (void *)(front->ram + RING(0) + 0x2000);
+
+	if ((front->features & PACKED) == 0)
+		return used->idx != front->used_seen;
+	return (ring[front->used_seen % QUEUE_SIZE].flags & (F_AVAIL | F_USED)) ==
+	       (front->used_seen < QUEUE_SIZE ? F_AVAIL | F_USED : 0);
+}
+
 /* The answer's type, or 0 if there is none yet. */
 static uint32_t answer(struct front *front)
 {
-	const struct vring_used *used = (void *)(front->ram + RING(0) + 0x2000);
 	const struct virtio_gpu_ctrl_hdr *response = (void *)(front->ram + RESPONSE);
 
-	if (used->idx == front->used_seen)
+	if (!is_used(front))
 		return 0;
+	if ((front->features & PACKED) != 0) {
+		front->used_seen = (uint16_t)((front->used_seen + 2) % (2 * QUEUE_SIZE));
+		return response->type;
+	}
 	front->used_seen++;
 	return response->type;
 }
@@ -785,6 +829,43 @@ static void new_driver_finds_nothing(void)
 	front_stop(&front);
 }
 
+/* As above with packed rings, whose bases have wrap counters in them. */
+static void packed_rings_stop_and_go_on(void)
+{
+	static const struct virtio_gpu_ctrl_hdr request = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+	const struct virtio_gpu_rect all = {0, 0, 64, 48};
+	struct front front;
+
+	front_start(&front, false);
+	front.features |= PACKED;
+	CU_ASSERT_TRUE((ask_u64(&front, VHOST_USER_GET_FEATURES) & PACKED) != 0);
+	create(&front);
+	start_rings(&front, 0x80008000);
+	show(&front, 64, 48);
+	/* once around the ring, and a half */
+	for (unsigned int i = 0; i < 44; i++)
+		CU_ASSERT_EQUAL(flush(&front, all), VIRTIO_GPU_RESP_OK_NODATA);
+	uint16_t seen = front.used_seen;
+	CU_ASSERT_EQUAL(seen, 96);
+	CU_ASSERT_EQUAL(stop_rings(&front), 32u << 16 | 32);
+	start_rings(&front, 32u << 16 | 32);
+	front.used_seen = seen;
+	CU_ASSERT_EQUAL(flush(&front, all), VIRTIO_GPU_RESP_OK_NODATA);
+	/* at slot 0 of the second lap, which is 0, and no new driver */
+	while (front.used_seen != QUEUE_SIZE)
+		CU_ASSERT_EQUAL(command(&front, &request, sizeof(request)),
+				VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	CU_ASSERT_EQUAL(stop_rings(&front), 0);
+	start_rings(&front, 0);
+	front.used_seen = QUEUE_SIZE;
+	CU_ASSERT_EQUAL(flush(&front, all), VIRTIO_GPU_RESP_OK_NODATA);
+	/* and one that is */
+	stop_rings(&front);
+	start_rings(&front, 0x80008000);
+	CU_ASSERT_EQUAL(flush(&front, all), VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	front_stop(&front);
+}
+
 /* Whether the server waits when there is nothing to do, instead of spinning. */
 static bool rests(struct front *front)
 {
@@ -1245,6 +1326,7 @@ static const struct unit_test tests[] = {
 	{"stop and continue keeps everything", stop_and_continue_keeps_everything},
 	{"a driver that begins elsewhere is new", driver_that_begins_elsewhere_is_new},
 	{"a new driver finds nothing", new_driver_finds_nothing},
+	{"packed rings stop and go on", packed_rings_stop_and_go_on},
 	{"rests after a reset", rests_after_a_reset},
 	{"a kick that ends is let go", kick_that_ends_is_let_go},
 	{"RESET_DEVICE disables the queues", reset_disables_the_queues},
