@@ -343,10 +343,18 @@ static int set_vring_addr(struct vgpu_vhost_user *server)
 	return 0;
 }
 
+static bool other_queue_runs(const struct vgpu_vhost_user *server, unsigned int queue)
+{
+	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
+		if (i != queue && server->rings[i].running)
+			return true;
+	return false;
+}
+
 /*
  * There is no other sign whether a driver is new or goes on after the guest
  * was stopped: a new one starts from the first index, an old one from where it
- * was.
+ * was. One that has reset this queue alone goes on too (VIRTIO_F_RING_RESET).
  */
 static int set_vring_base(struct vgpu_vhost_user *server)
 {
@@ -358,8 +366,9 @@ static int set_vring_base(struct vgpu_vhost_user *server)
 	if (state->index == VGPU_QUEUE_CONTROL) {
 		bool resumes = server->stopped && state->num == server->stop_base &&
 			       state->num != vgpu_first_index(server->features);
+		bool alone = !ring->running && other_queue_runs(server, state->index);
 
-		if (!resumes)
+		if (!resumes && !alone)
 			reset_device(server);
 		server->stopped = false;
 	}

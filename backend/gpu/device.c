@@ -15,7 +15,8 @@
 
 #define FEATURES                                                                                   \
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |                              \
-	 BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_GPU_F_EDID))
+	 BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_F_RING_RESET) |     \
+	 BIT(VIRTIO_GPU_F_EDID))
 
 static const char *const violation_texts[VGPU_NUM_VIOLATIONS] = {
 	[VGPU_VIOLATION_NO_VERSION_1] = "driver did not accept VERSION_1",

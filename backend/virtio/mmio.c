@@ -20,6 +20,7 @@
 #define SHM_LEN_HIGH  0x0b4
 #define SHM_BASE_LOW  0x0b8
 #define SHM_BASE_HIGH 0x0bc
+#define QUEUE_RESET   0x0c0
 
 struct vgpu_mmio {
 	struct vgpu_device *device;
@@ -169,6 +170,23 @@ static void write_queue_ready(struct vgpu_mmio *mmio, struct vgpu_queue_info *in
 	info->ready = false;
 }
 
+/*
+ * The other queue goes on, and so does all that the driver's commands have made
+ * (VG-STA-014, VG-STA-015). It is over at once, so the register reads 0 again.
+ */
+static void write_queue_reset(struct vgpu_mmio *mmio, struct vgpu_queue_info *info, uint32_t value)
+{
+	uint64_t agreed = vgpu_device_accepted_features(mmio->device);
+
+	if (value != 1 || (agreed & 1ull << VIRTIO_F_RING_RESET) == 0) {
+		vgpu_device_count(mmio->device, VGPU_VIOLATION_REGISTER);
+		return;
+	}
+	*info = (struct vgpu_queue_info){0};
+	mmio->more[mmio->queue_sel] = false;
+	vgpu_device_set_queue(mmio->device, mmio->queue_sel, info, 0);
+}
+
 static void set_low(uint64_t *value, uint32_t low)
 {
 	*value = (*value & 0xffffffff00000000ull) | low;
@@ -183,8 +201,9 @@ static void write_queue_register(struct vgpu_mmio *mmio, uint32_t offset, uint32
 {
 	struct vgpu_queue_info *info = selected(mmio);
 
-	/* Of a ready queue only QueueReady may be written (VG-MMI-027). */
-	if (info == NULL || (info->ready && offset != VIRTIO_MMIO_QUEUE_READY)) {
+	/* Of a ready queue only QueueReady and QueueReset may be written (VG-MMI-027). */
+	if (info == NULL ||
+	    (info->ready && offset != VIRTIO_MMIO_QUEUE_READY && offset != QUEUE_RESET)) {
 		vgpu_device_count(mmio->device, VGPU_VIOLATION_REGISTER);
 		return;
 	}
@@ -195,6 +214,9 @@ static void write_queue_register(struct vgpu_mmio *mmio, uint32_t offset, uint32
 		break;
 	case VIRTIO_MMIO_QUEUE_READY:
 		write_queue_ready(mmio, info, value);
+		break;
+	case QUEUE_RESET:
+		write_queue_reset(mmio, info, value);
 		break;
 	case VIRTIO_MMIO_QUEUE_DESC_LOW:
 		set_low(&info->desc, value);
@@ -277,6 +299,7 @@ static void write_register(struct vgpu_mmio *mmio, uint32_t offset, uint32_t val
 	case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
 	case VIRTIO_MMIO_QUEUE_USED_LOW:
 	case VIRTIO_MMIO_QUEUE_USED_HIGH:
+	case QUEUE_RESET:
 		write_queue_register(mmio, offset, value);
 		break;
 	default:
@@ -323,6 +346,8 @@ static uint32_t read_register(struct vgpu_mmio *mmio, uint32_t offset)
 		return mmio->status;
 	case VIRTIO_MMIO_CONFIG_GENERATION:
 		return mmio->generation;
+	case QUEUE_RESET: /* no reset takes any time */
+		return 0;
 	case SHM_LEN_LOW: /* there is no region (VG-MMI-021) */
 	case SHM_LEN_HIGH:
 	case SHM_BASE_LOW:

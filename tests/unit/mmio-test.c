@@ -28,8 +28,8 @@ static void features(void)
 
 	guest_start(&guest);
 	guest_write(&guest, 0x014, 1);
-	/* VERSION_1 (VG-FEA-001), RING_PACKED */
-	CU_ASSERT_EQUAL(guest_read(&guest, 0x010), 0x5);
+	/* VERSION_1 (VG-FEA-001), RING_PACKED, RING_RESET */
+	CU_ASSERT_EQUAL(guest_read(&guest, 0x010), 0x105);
 	guest_write(&guest, 0x014, 2);
 	CU_ASSERT_EQUAL(guest_read(&guest, 0x010), 0); /* VG-MMI-006 */
 	/* agreed features cannot change (VG-FEA-008) */
@@ -192,6 +192,48 @@ static void addresses_have_two_halves(void)
 	guest_stop(&guest);
 }
 
+/* VG-MMI-022, VG-STA-014 and VG-STA-015 */
+static void one_queue_is_reset(void)
+{
+	const uint64_t features = GUEST_FEATURES | 1ull << 40;
+	struct guest guest;
+
+	guest_start_with(&guest, 1, features, 0);
+	CU_ASSERT_EQUAL(guest_create(&guest, 1, 1, 4, 4), VIRTIO_GPU_RESP_OK_NODATA);
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_SEL, 0);
+	/* only 1 resets */
+	guest_write(&guest, 0x0c0, 2);
+	CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_QUEUE_READY), 1);
+	guest_write(&guest, 0x0c0, 1);
+	CU_ASSERT_EQUAL(guest_read(&guest, 0x0c0), 0);
+	CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_QUEUE_READY), 0);
+	CU_ASSERT_EQUAL(guest_create(&guest, 2, 1, 4, 4), 0);
+	/* the cursor queue goes on */
+	guest_set_desc(&guest, 1, 0, GUEST_RAM + GUEST_REQUEST, 56, 0, 0);
+	CU_ASSERT_EQUAL(guest_offer(&guest, 1, 0), 0);
+	/* nothing of its set-up is left */
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_READY, 1);
+	CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_QUEUE_READY), 0);
+	/* it begins anew elsewhere, with another size */
+	guest.desc[0] = (void *)(guest.ram + GUEST_PIXELS);
+	guest.avail[0] = (void *)(guest.ram + GUEST_PIXELS + 0x1000);
+	guest.used[0] = (void *)(guest.ram + GUEST_PIXELS + 0x2000);
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_NUM, 2 * GUEST_QUEUE_SIZE);
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_DESC_LOW, GUEST_RAM + GUEST_PIXELS);
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_AVAIL_LOW, GUEST_RAM + GUEST_PIXELS + 0x1000);
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_USED_LOW, GUEST_RAM + GUEST_PIXELS + 0x2000);
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_READY, 1);
+	/* and what was made before is there */
+	CU_ASSERT_EQUAL(guest_create(&guest, 1, 1, 4, 4), VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	CU_ASSERT_EQUAL(guest.used[0]->idx, 1);
+	/* not without the feature */
+	guest_init_device(&guest, GUEST_FEATURES);
+	guest_write(&guest, VIRTIO_MMIO_QUEUE_SEL, 0);
+	guest_write(&guest, 0x0c0, 1);
+	CU_ASSERT_EQUAL(guest_read(&guest, VIRTIO_MMIO_QUEUE_READY), 1);
+	guest_stop(&guest);
+}
+
 static void features_are_forgotten_by_a_reset(void)
 {
 	struct guest guest;
@@ -239,6 +281,7 @@ static const struct unit_test tests[] = {
 	{"VG-MMI-025 odd accesses do no harm", odd_accesses_do_no_harm},
 	{"VG-MMI-028 the interrupt line", interrupt_line},
 	{"VG-MMI-020 addresses have two halves", addresses_have_two_halves},
+	{"VG-MMI-022 one queue is reset", one_queue_is_reset},
 	{"VG-STA-005 features are forgotten by a reset", features_are_forgotten_by_a_reset},
 	{"an observer sees register accesses", observer_sees_accesses},
 	{NULL, NULL},

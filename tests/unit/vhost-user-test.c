@@ -866,6 +866,31 @@ static void packed_rings_stop_and_go_on(void)
 	front_stop(&front);
 }
 
+/* VIRTIO_F_RING_RESET: the other queue runs on, so the driver is the same. */
+static void one_queue_begins_anew(void)
+{
+	struct vhost_vring_addr addr = {.desc_user_addr = USER + RING(0),
+					.avail_user_addr = USER + RING(0) + 0x1000,
+					.used_user_addr = USER + RING(0) + 0x2000};
+	struct vhost_vring_state state;
+	struct front front;
+
+	front_start(&front, false);
+	create(&front);
+	start_rings(&front, 0);
+	show(&front, 64, 48);
+	say_state(&front, VHOST_USER_GET_VRING_BASE, 0, 0);
+	CU_ASSERT_EQUAL(hear(&front, VHOST_USER_GET_VRING_BASE, &state, sizeof(state)), 8);
+	memset(front.ram + RING(0), 0, 0x4000);
+	front.used_seen = 0;
+	say_state(&front, VHOST_USER_SET_VRING_BASE, 0, 0);
+	say(&front, VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr));
+	say_fd(&front, VHOST_USER_SET_VRING_KICK, 0, front.kick[0]);
+	CU_ASSERT_EQUAL(flush(&front, (struct virtio_gpu_rect){0, 0, 64, 48}),
+			VIRTIO_GPU_RESP_OK_NODATA);
+	front_stop(&front);
+}
+
 /* Whether the server waits when there is nothing to do, instead of spinning. */
 static bool rests(struct front *front)
 {
@@ -1327,6 +1352,7 @@ static const struct unit_test tests[] = {
 	{"a driver that begins elsewhere is new", driver_that_begins_elsewhere_is_new},
 	{"a new driver finds nothing", new_driver_finds_nothing},
 	{"packed rings stop and go on", packed_rings_stop_and_go_on},
+	{"VG-STA-014 one queue begins anew", one_queue_begins_anew},
 	{"rests after a reset", rests_after_a_reset},
 	{"a kick that ends is let go", kick_that_ends_is_let_go},
 	{"RESET_DEVICE disables the queues", reset_disables_the_queues},
