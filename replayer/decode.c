@@ -113,6 +113,7 @@ static const struct {
 	{VIRTIO_F_RING_PACKED, "VIRTIO_F_RING_PACKED"},
 	{VIRTIO_F_ORDER_PLATFORM, "VIRTIO_F_ORDER_PLATFORM"},
 	{VIRTIO_F_SR_IOV, "VIRTIO_F_SR_IOV"},
+	{40, "VIRTIO_F_RING_RESET"}, /* which the kernel's header may lack */
 };
 
 const char *vgpu_feature_name(unsigned int bit)

@@ -239,6 +239,11 @@ uint64_t vgpu_driver_arena_size(const struct vgpu_chain_desc *descs, unsigned in
 	return size;
 }
 
+unsigned int vgpu_driver_direct_descs(unsigned int num_descs, int indirect_at)
+{
+	return indirect_at < 0 ? num_descs : (unsigned int)indirect_at + 1;
+}
+
 /*
  * Gives out the arena's bytes. Buffers are aligned as a driver's allocator would
  * have them; the size was checked before.
@@ -282,8 +287,7 @@ static int check_request(const struct vgpu_driver *driver,
 	if (request->queue >= VGPU_NUM_QUEUES || !driver->queues[request->queue].info.ready)
 		return vgpu_error_set(err, EINVAL, "queue %u is not set up", request->queue);
 	uint16_t size = driver->queues[request->queue].info.size;
-	unsigned int direct = request->indirect_at < 0 ? request->num_descs
-						       : (unsigned int)request->indirect_at + 1;
+	unsigned int direct = vgpu_driver_direct_descs(request->num_descs, request->indirect_at);
 	if (request->num_descs == 0 || request->num_descs > UINT16_MAX || direct > size ||
 	    request->indirect_at >= (int)request->num_descs || request->head >= size)
 		return vgpu_error_set(err, EINVAL,

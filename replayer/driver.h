@@ -63,6 +63,9 @@ void vgpu_driver_fini(struct vgpu_driver *driver);
 uint64_t vgpu_driver_arena_size(const struct vgpu_chain_desc *descs, unsigned int num_descs,
 				int indirect_at);
 
+/* How many of a chain's descriptors lie in the ring, that of an indirect table included. */
+unsigned int vgpu_driver_direct_descs(unsigned int num_descs, int indirect_at);
+
 /* Sets status 0 and waits for the device to say 0. -ETIMEDOUT, or as write(). */
 int vgpu_driver_reset(struct vgpu_driver *driver, struct vgpu_error *err);
 int vgpu_driver_offered(struct vgpu_driver *driver, uint64_t *features, struct vgpu_error *err);

@@ -20,7 +20,8 @@
 /*
  * Features that are negotiated as the guest did: all of the device type, and
  * of the transport those that a request's fate can depend on. Notifications are
- * the player's own business: it polls.
+ * the player's own business: it polls. So is the format of the rings: they are
+ * split, and a chain that lay in a packed one is cut there as it was.
  */
 #define DEVICE_FEATURES ((1ull << 24) - 1)
 #define KEPT_FEATURES                                                                              \
@@ -29,7 +30,8 @@
 struct vgpu_player {
 	struct vgpu_trace_reader *reader;
 	uint64_t num_requests, num_frames;
-	struct vgpu_trace_outputs outputs; /* that a target is opened with */
+	unsigned int longest[VGPU_NUM_QUEUES]; /* descriptors that a chain has in the ring */
+	struct vgpu_trace_outputs outputs;     /* that a target is opened with */
 	uint64_t arena_size, memory_size;
 	struct vgpu_address_map addresses;
 	/* A request with its addresses moved. */
@@ -133,6 +135,9 @@ static int plan_request(struct vgpu_player *player, const struct vgpu_trace_requ
 				      request->num_descs, (unsigned long long)size);
 	if (size > player->arena_size)
 		player->arena_size = size;
+	unsigned int direct = vgpu_driver_direct_descs(request->num_descs, request->indirect_at);
+	if (direct > player->longest[request->queue] && direct <= VGPU_QUEUE_SIZE_MAX)
+		player->longest[request->queue] = direct;
 	player->num_requests++;
 	return plan_memory(player, request, err);
 }
@@ -337,6 +342,22 @@ static int set_up(struct play *play, const struct vgpu_start_event *start, struc
 	return ret;
 }
 
+/*
+ * Packed rings have any size, and a queue that the guest has reset may be longer
+ * than START says.
+ */
+static uint16_t split_size(const struct play *play, unsigned int queue, uint16_t recorded)
+{
+	unsigned int longest = play->player->longest[queue];
+	unsigned int size = 1;
+
+	if (recorded == 0 || recorded > VGPU_QUEUE_SIZE_MAX)
+		return recorded;
+	while (size < recorded || size < longest)
+		size *= 2;
+	return (uint16_t)size;
+}
+
 /* A guest that stops and goes on starts again without a reset in between. */
 static int play_start(struct play *play, const struct vgpu_start_event *start,
 		      struct vgpu_error *err)
@@ -347,7 +368,8 @@ static int play_start(struct play *play, const struct vgpu_start_event *start,
 	for (unsigned int i = 0; ret == 0 && i < VGPU_NUM_QUEUES; i++) {
 		if (!start->queues[i].ready || play->driver.queues[i].info.ready)
 			continue;
-		ret = vgpu_driver_set_queue(&play->driver, i, start->queues[i].size, err);
+		ret = vgpu_driver_set_queue(&play->driver, i,
+					    split_size(play, i, start->queues[i].size), err);
 		if (ret == -EINVAL)
 			return trace_fault(play, ret);
 	}

@@ -361,6 +361,26 @@ static void a_queue_that_start_did_not_have_is_set_up_when_used(void)
 	CU_ASSERT_EQUAL(tally.equal, 1);
 }
 
+/* A chain over the end of a ring of five, and one from after a reset of the queue. */
+static void packed_rings_are_played_over_split_ones(void)
+{
+	struct request_parts parts[2];
+	struct vgpu_chain_desc many[12];
+	struct vgpu_trace_record records[] = {make_start(5), make_request(&parts[0]),
+					      make_request(&parts[1])};
+	struct tally tally = {0};
+	struct vgpu_error err;
+
+	records[0].start.features_accepted = 1ull << 40 | 1ull << 34 | 1ull << 32;
+	records[1].request.head = 4;
+	for (unsigned int i = 0; i < 12; i++)
+		many[i] = (struct vgpu_chain_desc){i < 11 ? 4 : 24, i == 11};
+	records[2].request.descs = many;
+	records[2].request.num_descs = 12;
+	CU_ASSERT_EQUAL(play_records(records, 3, &tally, &err), VGPU_PLAYER_DONE);
+	CU_ASSERT_EQUAL(tally.equal, 2);
+}
+
 static void requests_that_no_driver_can_send_are_refused(void)
 {
 	struct request_parts parts;
@@ -597,6 +617,7 @@ static const struct unit_test tests[] = {
 	{"a trace without OUTPUTS plays", a_trace_without_outputs_plays},
 	{"a queue that START did not have is set up when used",
 	 a_queue_that_start_did_not_have_is_set_up_when_used},
+	{"packed rings are played over split ones", packed_rings_are_played_over_split_ones},
 	{"requests that no driver can send are refused",
 	 requests_that_no_driver_can_send_are_refused},
 	{"a frame of nothing is told", a_frame_of_nothing_is_told},
