@@ -18,7 +18,7 @@ export BUILD
 . "$(dirname "$0")/machine.sh"
 
 STEPS='ruxos linux-console linux-console-pci linux-console-x86 linux-modetest edk2
-	size two-heads reset stop-cont second-qemu killed-qemu'
+	size two-heads packed reset stop-cont second-qemu killed-qemu'
 
 # ---- what a recording must satisfy -----------------------------------------------
 
@@ -95,6 +95,22 @@ step_two_heads() {
 	check_trace "$dir/two-heads.trace" "$dir/screen.ppm"
 	last_frame "$dir/two-heads.trace" 1
 	same_picture "$last" "$dir/second.ppm"
+}
+
+# Packed virtqueues, also where the guest is stopped and goes on.
+step_packed() {
+	recorder_start "$dir/packed.trace" --once
+	guest_start linux-modetest packed=on
+	serial_wait 'starting cursor' 1
+	qmp stop
+	qmp cont
+	guest_wait 1
+	qmp screendump "$dir/screen.ppm"
+	guest_quit
+	recorder_finish
+	"$BUILD/vgpu-trace" info "$dir/packed.trace" | grep -q 'accepted.*RING_PACKED' ||
+		die "the guest has not used packed virtqueues"
+	check_trace "$dir/packed.trace" "$dir/screen.ppm"
 }
 
 # The same picture again after the machine was reset.
@@ -188,6 +204,7 @@ run_step() {
 	case $1 in
 	size) step_size ;;
 	two-heads) step_two_heads ;;
+	packed) step_packed ;;
 	reset) step_reset ;;
 	stop-cont) step_stop_cont ;;
 	second-qemu) step_second_qemu ;;

@@ -161,9 +161,11 @@ linux_arguments() {
 	append="$append panic=-1 vgpu.guest=${which%%-*}"
 }
 
-# guest_start NAME: starts QEMU with it; serial.log begins anew.
+# guest_start NAME [PROPERTY]: starts QEMU with it, and with that property of the
+# device; serial.log begins anew.
 guest_start() {
 	guest_describe "$1"
+	property=${2:-}
 	missing=$(guest_missing "$guest")
 	[ -z "$missing" ] || die "$missing"
 	case $guest in
@@ -194,7 +196,7 @@ guest_start() {
 	qemu/pci) device=virtio-gpu-pci ;;
 	*) die "BACKEND is '$BACKEND', not 'record' or 'qemu'" ;;
 	esac
-	set -- "$@" -device "$device,id=gpu0,max_outputs=$heads"
+	set -- "$@" -device "$device,id=gpu0,max_outputs=$heads${property:+,$property}"
 	: >"$dir/serial.log"
 	rm -f "$sockets/qmp"
 	"$QEMU_DIR/qemu-system-$arch" "$@" -m 512M -accel tcg -nic none -no-user-config \
