@@ -151,13 +151,19 @@ static uint64_t ring_gpa(const struct vgpu_driver *driver, unsigned int queue)
 	return driver->target->memory_gpa + (uint64_t)queue * VGPU_DRIVER_RING_BYTES;
 }
 
+static bool is_queue_size(const struct vgpu_driver *driver, uint16_t size)
+{
+	bool packed = (driver->features & 1ull << VIRTIO_F_RING_PACKED) != 0;
+
+	return size > 0 && size <= VGPU_QUEUE_SIZE_MAX && (packed || (size & (size - 1)) == 0);
+}
+
 int vgpu_driver_set_queue(struct vgpu_driver *driver, unsigned int queue, uint16_t size,
 			  struct vgpu_error *err)
 {
 	uint32_t size_max = 0;
 
-	if (queue >= VGPU_NUM_QUEUES || size == 0 || size > VGPU_QUEUE_SIZE_MAX ||
-	    (size & (size - 1)) != 0)
+	if (queue >= VGPU_NUM_QUEUES || !is_queue_size(driver, size))
 		return vgpu_error_set(err, EINVAL, "queue %u of %u entries", queue, size);
 	int ret = write_register(driver, VIRTIO_MMIO_QUEUE_SEL, queue, err);
 	if (ret == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The driver side of virtio-mmio version 2 with split rings. It cuts chains as
+ * The driver side of virtio-mmio version 2 with split rings (packed ones can be
+ * set up, for users that write them on their own). It cuts chains as
  * it is told, however odd, and knows nothing of what is in them. One request is
  * with the device at a time, and every wait ends.
  *
@@ -76,8 +77,8 @@ int vgpu_driver_offered(struct vgpu_driver *driver, uint64_t *features, struct v
 int vgpu_driver_negotiate(struct vgpu_driver *driver, uint64_t features, struct vgpu_error *err);
 /*
  * Makes a queue of size entries ready, or of as many as the device can have if
- * that is less. -EINVAL for a size that is no power of two or too large,
- * -ENODEV if the device has no such queue.
+ * that is less. -EINVAL for a size that is too large or, unless packed rings
+ * were negotiated, no power of two; -ENODEV if the device has no such queue.
  */
 int vgpu_driver_set_queue(struct vgpu_driver *driver, unsigned int queue, uint16_t size,
 			  struct vgpu_error *err);

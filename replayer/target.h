@@ -66,6 +66,8 @@ struct vgpu_target_ops {
 	 */
 	int (*set_outputs)(struct vgpu_target *target, const struct vgpu_trace_outputs *outputs,
 			   struct vgpu_error *err);
+	/* The level of the device's interrupt line; NULL: nobody sees it. */
+	int (*interrupt)(struct vgpu_target *target, bool *level, struct vgpu_error *err);
 	/* What drew: "QEMU 7.2.22 (Debian ...) virtio-gpu-device"; kept by the target. */
 	const char *(*version)(struct vgpu_target *target);
 	/* The device in this process, for an observer; NULL: there is none. */

@@ -17,6 +17,7 @@ struct builtin {
 	struct vgpu_mem_map *map;
 	struct vgpu_device *device;
 	struct vgpu_mmio *mmio;
+	bool interrupt;
 };
 
 static struct builtin *builtin_of(struct vgpu_target *target)
@@ -78,6 +79,13 @@ static int builtin_set_outputs(struct vgpu_target *target, const struct vgpu_tra
 				      outputs->num_scanouts, vgpu_device_num_scanouts(device));
 	for (unsigned int i = 0; i < outputs->num_scanouts; i++)
 		vgpu_device_set_output(device, i, &outputs->outputs[i], true);
+	return 0;
+}
+
+static int builtin_interrupt(struct vgpu_target *target, bool *level, struct vgpu_error *err)
+{
+	(void)err;
+	*level = builtin_of(target)->interrupt;
 	return 0;
 }
 
@@ -144,6 +152,13 @@ static int map_memory(struct builtin *builtin, struct vgpu_error *err)
 	return 0;
 }
 
+static void on_irq(void *opaque, bool level)
+{
+	struct builtin *builtin = opaque;
+
+	builtin->interrupt = level;
+}
+
 static int open_device(struct builtin *builtin, const struct vgpu_target_options *options,
 		       struct vgpu_error *err)
 {
@@ -157,7 +172,7 @@ static int open_device(struct builtin *builtin, const struct vgpu_target_options
 	if (builtin->device == NULL)
 		return vgpu_error_set(err, EINVAL, "no device with %u scanouts",
 				      options->num_scanouts);
-	builtin->mmio = vgpu_mmio_new(builtin->device, NULL, NULL);
+	builtin->mmio = vgpu_mmio_new(builtin->device, on_irq, builtin);
 	if (builtin->mmio == NULL)
 		return vgpu_error_set(err, ENOMEM, "out of memory");
 	return 0;
@@ -200,6 +215,7 @@ const struct vgpu_target_ops vgpu_target_builtin = {
 	.capture = builtin_capture,
 	.cursor = builtin_cursor,
 	.set_outputs = builtin_set_outputs,
+	.interrupt = builtin_interrupt,
 	.version = builtin_version,
 	.device = builtin_device,
 };

@@ -27,6 +27,12 @@
 /* The memory map of -M virt, as hw/arm/virt.c has it. */
 #define RAM_BASE  0x40000000ull
 #define MMIO_BASE 0x0a000000ull
+#define GIC_BASE  0x08000000ull
+
+/* The interrupt of the first virtio-mmio slot, as the interrupt controller numbers it. */
+#define INTERRUPT 48u
+/* The GICv2 register with its pending bit: of an interrupt that nobody takes, the line's level. */
+#define GICD_ISPENDR (0x200u + INTERRUPT / 32 * 4)
 
 /* The machine puts its device tree at the start of RAM when it is reset. */
 #define RAM_MIN	  (16ull << 20)
@@ -74,6 +80,16 @@ static int qemu_write(struct vgpu_target *target, uint32_t offset, unsigned int 
 	int ret = vgpu_qtest_write(&qemu->qtest, MMIO_BASE + offset, size, value);
 
 	return ret < 0 ? broken(qemu, ret, "register write", err) : 0;
+}
+
+static int qemu_interrupt(struct vgpu_target *target, bool *level, struct vgpu_error *err)
+{
+	struct qemu *qemu = qemu_of(target);
+	uint32_t pending = 0;
+	int ret = vgpu_qtest_read(&qemu->qtest, GIC_BASE + GICD_ISPENDR, 4, &pending);
+
+	*level = (pending & 1u << INTERRUPT % 32) != 0;
+	return ret < 0 ? broken(qemu, ret, "interrupt line", err) : 0;
 }
 
 static int read_picture(struct qemu *qemu, struct vgpu_frame *frame, struct vgpu_error *err)
@@ -336,5 +352,6 @@ const struct vgpu_target_ops vgpu_target_qemu = {
 	.read = qemu_read,
 	.write = qemu_write,
 	.capture = qemu_capture,
+	.interrupt = qemu_interrupt,
 	.version = qemu_version,
 };

@@ -60,23 +60,85 @@ static void used_flags(struct rig *t)
 	      le16toh(ring_used(ring_of(t, CONTROL))->flags));
 }
 
-/* A driver that notifies only where it is asked to. */
-static void avail_event(struct rig *t)
+/* As a driver that notifies only where it is asked to. */
+static struct pending *post_info(struct rig *t)
 {
 	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
 	struct ring *ring = ring_of(t, CONTROL);
+	uint16_t old = ring->available;
+	struct pending *p = post(t, CONTROL, &request, sizeof(request), 408, "* / *");
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (vring_need_event(le16toh(*ring_avail_event(ring)), ring->available, old))
+		kick(t, CONTROL);
+	return p;
+}
+
+static void avail_event(struct rig *t)
+{
 	struct reply *reply = keep(t, sizeof(*reply));
 	struct mark begin = set_mark(t);
 
 	for (unsigned int i = 0; i < 1000; i++, rewind_to(t, begin)) {
-		uint16_t old = ring->available;
-		struct pending *p = post(t, CONTROL, &request, sizeof(request), 408, "* / *");
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		if (vring_need_event(le16toh(*ring_avail_event(ring)), ring->available, old))
-			kick(t, CONTROL);
+		struct pending *p = post_info(t);
+
 		collect(t, &p, 1, reply);
 		require(t, reply->answered, "round %u: no answer", i);
 	}
+}
+
+/* The second one comes at any time after the first, also while the device falls asleep. */
+static void lost_kick(struct rig *t)
+{
+	struct reply *replies = keep(t, 2 * sizeof(*replies));
+	struct mark begin = set_mark(t);
+
+	for (unsigned int i = 0; i < 2000; i++, rewind_to(t, begin)) {
+		struct pending *pending[2];
+
+		pending[0] = post_info(t);
+		for (uint64_t now = vgpu_now_ns(); vgpu_now_ns() - now < i % 200 * 500ull;)
+			;
+		pending[1] = post_info(t);
+		collect(t, pending, 2, replies);
+		require(t, replies[0].answered && replies[1].answered, "round %u: no answer", i);
+	}
+}
+
+/* One answer, which must or must not be told of; see VG-PAK-016 and VG-PAK-017. */
+static void expect_told(struct rig *t, uint16_t flags, uint16_t off_wrap, bool told)
+{
+	struct vring_packed_desc_event *event = ring_driver_event(ring_of(t, CONTROL));
+
+	event->off_wrap = htole16(off_wrap);
+	__atomic_store_n(&event->flags, htole16(flags), __ATOMIC_SEQ_CST);
+	expect_serving(t);
+	if (!told)
+		sleep_ms(20);
+	check(t, told ? wait_interrupt(t, 1) : (interrupts(t) & 1) == 0,
+	      "event flags %u, slot and wrap 0x%x: %s interrupt", flags, off_wrap,
+	      told ? "no" : "an");
+	ack(t);
+}
+
+static uint16_t next_slot(struct rig *t)
+{
+	const struct ring *ring = ring_of(t, CONTROL);
+
+	return (uint16_t)(ring->next_desc |
+			  (ring->avail_wrap ? 1u << VRING_PACKED_EVENT_F_WRAP_CTR : 0));
+}
+
+static void packed_flags(struct rig *t)
+{
+	expect_told(t, VRING_PACKED_EVENT_FLAG_ENABLE, 0, true);
+	/* The slot does not matter to these two. */
+	expect_told(t, VRING_PACKED_EVENT_FLAG_DISABLE, next_slot(t), false);
+	expect_told(t, VRING_PACKED_EVENT_FLAG_ENABLE, 0, true);
+	expect_told(t, VRING_PACKED_EVENT_FLAG_DESC, (uint16_t)(next_slot(t) + 6), false);
+	expect_told(t, VRING_PACKED_EVENT_FLAG_DESC, next_slot(t), true);
+	expect_told(t, VRING_PACKED_EVENT_FLAG_DISABLE, next_slot(t), false);
+	expect_told(t, VRING_PACKED_EVENT_FLAG_ENABLE, 0, true);
 }
 
 static void in_a_batch(struct rig *t)
@@ -135,5 +197,9 @@ const struct vector evi_vectors[] = {
 	VECTOR("VG-EVI-007", "events are right when indices wrap", wrap_of_indices,
 	       .with = EVENT_IDX, .seconds = 120),
 	VECTOR("VG-EVI-008", "without the feature used_event is ignored", without_the_feature),
+	VECTOR("VG-EVI-009", "a chain that comes while notifications are turned on is not lost",
+	       lost_kick, .with = EVENT_IDX, .seconds = 60),
+	VECTOR("VG-EVI-010", "a packed ring's events are on, off or for a slot", packed_flags,
+	       .with = EVENT_IDX | FEATURE(VIRTIO_F_RING_PACKED)),
 	{0},
 };

@@ -60,6 +60,46 @@ static void feature_word_2(struct rig *t)
 	       feature_word(t, 0xffffffff));
 }
 
+/* Up to FEATURES_OK, with the words of what is accepted in this order. */
+static void accept_words(struct rig *t, uint64_t features, const uint32_t order[2])
+{
+	const uint32_t known = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER;
+
+	reset(t);
+	set_status(t, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+	set_status(t, known);
+	for (unsigned int i = 0; i < 2; i++) {
+		set_reg(t, VIRTIO_MMIO_DRIVER_FEATURES_SEL, order[i]);
+		set_reg(t, VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)(features >> (32 * order[i])));
+	}
+	set_status(t, known | VIRTIO_CONFIG_S_FEATURES_OK);
+	require(t, (status(t) & VIRTIO_CONFIG_S_FEATURES_OK) != 0, "features 0x%llx are refused",
+		(unsigned long long)features);
+	t->driver.features = features;
+	set_queue(t, CONTROL, CONTROL_SIZE);
+	set_queue(t, CURSOR, CURSOR_SIZE);
+	driver_ok(t);
+}
+
+static void driver_feature_words(struct rig *t)
+{
+	static const uint32_t orders[2][2] = {{0, 1}, {1, 0}};
+	const uint64_t edid = FEATURE(VIRTIO_GPU_F_EDID);
+
+	for (unsigned int i = 0; i < 2; i++) {
+		accept_words(t, FEATURE(VIRTIO_F_VERSION_1) | edid, orders[i]);
+		expect_type(t, get_edid(t, 0), VIRTIO_GPU_RESP_OK_EDID,
+			    sizeof(struct virtio_gpu_resp_edid));
+		/* The ring's format is a bit of the other word. */
+		if ((t->offered & FEATURE(VIRTIO_F_RING_PACKED)) == 0)
+			continue;
+		accept_words(t, FEATURE(VIRTIO_F_VERSION_1) | FEATURE(VIRTIO_F_RING_PACKED) | edid,
+			     orders[i]);
+		expect_type(t, get_edid(t, 0), VIRTIO_GPU_RESP_OK_EDID,
+			    sizeof(struct virtio_gpu_resp_edid));
+	}
+}
+
 static void queues(struct rig *t)
 {
 	static const uint32_t queue[] = {0, 1, 2, 0xffffffff};
@@ -129,6 +169,40 @@ static void notify_nobody(struct rig *t)
 	expect_serving(t);
 }
 
+static void notification_data(struct rig *t)
+{
+	for (unsigned int i = 0; i < 100; i++) {
+		struct reply reply = get_display_info(t);
+
+		require(t, reply.answered, "no answer");
+		expect_info(t, reply);
+		reply = move_cursor(t, 0, i, 1, 0, 0, 0);
+		require(t, reply.answered, "no answer on the cursor queue");
+	}
+}
+
+/* Used buffers and a change of configuration, which a broken queue is. */
+static void one_line(struct rig *t)
+{
+	struct ring *ring = ring_of(t, CONTROL);
+
+	check(t, !interrupt_line(t), "the line is high before anything has happened");
+	expect_serving(t);
+	require(t, wait_interrupt(t, 1), "no interrupt");
+	check(t, interrupt_line(t), "a buffer was used, and the line is low");
+	ack(t);
+	check(t, !interrupt_line(t), "the line is high with nothing to tell");
+	expect_serving(t);
+	ring_publish(ring, 500);
+	ring_kick(ring);
+	require(t, wait_interrupt(t, 2), "no configuration interrupt");
+	set_reg(t, VIRTIO_MMIO_INTERRUPT_ACK, 2);
+	expect_reg(t, VIRTIO_MMIO_INTERRUPT_STATUS, 1);
+	check(t, interrupt_line(t), "the line is low with one of two acknowledged");
+	set_reg(t, VIRTIO_MMIO_INTERRUPT_ACK, 1);
+	check(t, !interrupt_line(t), "the line is high with both acknowledged");
+}
+
 static void interrupt_until_ack(struct rig *t)
 {
 	expect_serving(t);
@@ -166,6 +240,43 @@ static void status_0(struct rig *t)
 	expect_reg(t, VIRTIO_MMIO_STATUS, 15);
 	set_status(t, 0);
 	expect_reg(t, VIRTIO_MMIO_STATUS, 0);
+}
+
+/* What lies at the lower half of an address is not what lies at the address. */
+static void addresses(struct rig *t)
+{
+	static const uint32_t high[] = {VIRTIO_MMIO_QUEUE_DESC_HIGH, VIRTIO_MMIO_QUEUE_AVAIL_HIGH,
+					VIRTIO_MMIO_QUEUE_USED_HIGH};
+	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+	uint64_t areas = guest_alloc(t, QUEUE_AREAS);
+
+	for (unsigned int i = 0; i < COUNT(high); i++) {
+		make_ready(t);
+		set_reg(t, VIRTIO_MMIO_QUEUE_SEL, CONTROL);
+		set_reg(t, VIRTIO_MMIO_QUEUE_READY, 0);
+		set_reg(t, high[i], (uint32_t)(t->target->memory_gpa >> 32) ^ 1);
+		set_reg(t, VIRTIO_MMIO_QUEUE_READY, 1);
+		post(t, CONTROL, &request, sizeof(request), 408, "* / *");
+		kick(t, CONTROL);
+		expect_no_answer(t, CONTROL);
+	}
+	reset(t);
+	require(t, negotiate(t, usual_features(t)), "features are refused");
+	set_queue_at(t, CONTROL, CONTROL_SIZE, areas);
+	driver_ok(t);
+	expect_serving(t);
+}
+
+static void queue_reset(struct rig *t)
+{
+	expect_serving(t);
+	set_reg(t, VIRTIO_MMIO_QUEUE_SEL, CONTROL);
+	expect_reg(t, MMIO_QUEUE_RESET, 0);
+	reset_queue(t, CONTROL);
+	set_queue(t, CONTROL, CONTROL_SIZE);
+	expect_reg(t, MMIO_QUEUE_RESET, 0);
+	expect_reg(t, VIRTIO_MMIO_QUEUE_READY, 1);
+	expect_serving(t);
 }
 
 static void missing_shared_memory(struct rig *t)
@@ -241,6 +352,8 @@ const struct vector mmi_vectors[] = {
 	VECTOR("VG-MMI-004", "the vendor stays the same", vendor_id, OWN),
 	VECTOR("VG-MMI-005", "features are read in words", feature_words, OWN),
 	VECTOR("VG-MMI-006", "there are no features above word 1", feature_word_2, OWN),
+	VECTOR("VG-MMI-007", "features are accepted in words, in any order", driver_feature_words,
+	       .with = FEATURE(VIRTIO_GPU_F_EDID), OWN),
 	VECTOR("VG-MMI-008", "there are two queues", queues, OWN),
 	VECTOR("VG-MMI-009", "a queue has the size that the driver says", queue_sizes, OWN),
 	VECTOR("VG-MMI-010", "queue sizes that are none are survived", bad_sizes, OWN),
@@ -248,13 +361,18 @@ const struct vector mmi_vectors[] = {
 	VECTOR("VG-MMI-012", "a queue that is not ready is not looked at", not_ready, OWN),
 	VECTOR("VG-MMI-013", "a notification names its queue", notify, OWN),
 	VECTOR("VG-MMI-014", "a notification of no queue is ignored", notify_nobody, OWN),
+	VECTOR("VG-MMI-015", "a notification may have data in it", notification_data,
+	       .with = FEATURE(F_NOTIFICATION_DATA), OWN),
 	VECTOR("VG-MMI-016", "an interrupt stays until it is acknowledged", interrupt_until_ack,
 	       OWN),
 	VECTOR("VG-MMI-017", "InterruptACK clears the bits that it is given", ack_bits, OWN),
 	VECTOR("VG-MMI-018", "a reset clears interrupts and queues", reset_clears, OWN),
 	VECTOR("VG-MMI-019", "status 0 resets", status_0, OWN),
+	VECTOR("VG-MMI-020", "a queue is where both halves of its addresses say", addresses, OWN),
 	VECTOR("VG-MMI-021", "shared memory that is not there has no base and no length",
 	       missing_shared_memory, OWN),
+	VECTOR("VG-MMI-022", "QueueReset resets a queue", queue_reset,
+	       .with = FEATURE(F_RING_RESET), OWN),
 	VECTOR("VG-MMI-023", "ConfigGeneration stays while nothing changes", generation, OWN),
 	VECTOR("VG-MMI-024", "configuration is read in any size", config_sizes, OWN),
 	VECTOR("VG-MMI-025", "narrow accesses to control registers are survived", narrow_control,
@@ -262,5 +380,7 @@ const struct vector mmi_vectors[] = {
 	VECTOR("VG-MMI-026", "accesses of the wrong direction are survived", undefined, OWN),
 	VECTOR("VG-MMI-027", "queue registers may be written while it is ready, without harm",
 	       pokes_while_ready, OWN),
+	VECTOR("VG-MMI-028", "the interrupt line is high while any bit of InterruptStatus is set",
+	       one_line, .needs = NEED_REGISTERS | NEED_INTERRUPT),
 	{0},
 };

@@ -82,9 +82,21 @@ static void id_and_length(struct rig *t)
 
 static void chains(struct rig *t)
 {
+	struct ring *ring = ring_of(t, CONTROL);
+
 	expect_info(t, get_display_info_shaped(t, "8 8 8 / 100 308"));
 	expect_serving(t);
 	expect_info(t, get_display_info_shaped(t, "24x1 / 24x1 *"));
+	/* Only the last descriptor has the id. */
+	make_ready(t);
+	write_info(t, 3, 0);
+	ring_packed_desc(ring, 0)->id = htole16(0x7777);
+	ring_packed_desc(ring, 0)->flags = htole16(VRING_DESC_F_NEXT | AVAIL);
+	ring_kick(ring);
+	require(t, wait_slot_0(t), "no answer");
+	check(t, le16toh(ring_packed_desc(ring, 0)->id) == 3,
+	      "the id is 0x%x, and not that of the last descriptor",
+	      le16toh(ring_packed_desc(ring, 0)->id));
 }
 
 static void chains_over_the_end(struct rig *t)
@@ -92,6 +104,18 @@ static void chains_over_the_end(struct rig *t)
 	make_ready_with(t, usual_features(t), 8, 8);
 	for (unsigned int i = 0; i < 20; i++)
 		expect_info(t, get_display_info_shaped(t, "12 12 / *"));
+}
+
+static void any_size(struct rig *t)
+{
+	static const uint16_t sizes[] = {5, 7, 100};
+	struct mark begin = set_mark(t);
+
+	for (unsigned int i = 0; i < COUNT(sizes); i++, rewind_to(t, begin)) {
+		make_ready_with(t, usual_features(t), sizes[i], CURSOR_SIZE);
+		for (unsigned int j = 0; j < 2u * sizes[i]; j++)
+			expect_serving(t);
+	}
 }
 
 static void only_what_is_available(struct rig *t)
@@ -120,6 +144,37 @@ static void used_stays(struct rig *t)
 	      "a used descriptor changed");
 }
 
+/* Each needs what the one before it did, and each takes other slots of the ring. */
+static void in_order(struct rig *t)
+{
+	struct virtio_gpu_resource_create_2d create = {
+		.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_2D),
+		.resource_id = htole32(21),
+		.format = htole32(B8G8R8X8),
+		.width = htole32(16),
+		.height = htole32(16),
+	};
+	struct virtio_gpu_resource_unref destroy = {
+		.hdr = header(VIRTIO_GPU_CMD_RESOURCE_UNREF),
+		.resource_id = htole32(21),
+	};
+	struct pending *const pending[] = {
+		post(t, CONTROL, &create, sizeof(create), 24, "* / *"),
+		post(t, CONTROL, &create, sizeof(create), 24, "8 8 * / *"),
+		post(t, CONTROL, &destroy, sizeof(destroy), 24, "8 8 8 * / 8 *"),
+		post(t, CONTROL, &create, sizeof(create), 24, "* / 8 *"),
+	};
+	struct reply *replies = keep(t, COUNT(pending) * sizeof(*replies));
+
+	kick(t, CONTROL);
+	collect(t, pending, COUNT(pending), replies);
+	expect_ok(t, replies[0]);
+	expect_error(t, replies[1], VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	expect_ok(t, replies[2]);
+	expect_ok(t, replies[3]);
+	expect_serving(t);
+}
+
 static void write_flag(struct rig *t)
 {
 	struct ring *ring = ring_of(t, CONTROL);
@@ -131,10 +186,65 @@ static void write_flag(struct rig *t)
 		prefer(t, false, "data was written, but the used descriptor has no WRITE flag");
 }
 
+/* GET_DISPLAY_INFO in a table whose descriptors have ids, which are reserved. */
+static uint64_t make_table(struct rig *t)
+{
+	uint64_t table = guest_alloc(t, 4096), gpa = guest_display_info(t);
+	const struct vring_packed_desc descs[2] = {
+		{htole64(gpa), htole32(24), htole16(0x1234), 0},
+		{htole64(gpa + 1024), htole32(408), htole16(0xffff), htole16(VRING_DESC_F_WRITE)},
+	};
+
+	memcpy(guest_at(t, table), descs, sizeof(descs));
+	return table;
+}
+
+static void expect_table(struct rig *t, uint16_t flags)
+{
+	const struct piece piece = {make_table(t), 32, flags};
+	struct ring *ring = ring_of(t, CONTROL);
+	uint16_t id = ring_add(ring, &piece, 1);
+
+	ring_publish(ring, id);
+	ring_kick(ring);
+	require(t, ring_wait(ring, 1), "no answer");
+	struct used used = ring_take(ring);
+	check(t, used.id == id, "the id is 0x%x, expected 0x%x", used.id, id);
+	check(t, used.len == 408, "the length is %u", used.len);
+}
+
 static void indirect(struct rig *t)
 {
 	expect_info(t, get_display_info_shaped(t, "[* / *]"));
 	expect_info(t, get_display_info_shaped(t, "[8 8 8 / 8 400]"));
+	expect_table(t, VRING_DESC_F_INDIRECT);
+	expect_serving(t);
+}
+
+static void write_flag_on_table(struct rig *t)
+{
+	expect_table(t, VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE);
+	expect_serving(t);
+}
+
+/* A table at the end of a chain, then one at its begin. */
+static void table_in_chain(struct rig *t)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		uint64_t gpa = guest_display_info(t);
+		struct piece pieces[] = {{gpa, 24, 0}, {gpa + 1024, 408, VRING_DESC_F_WRITE}};
+		struct ring *ring = ring_of(t, CONTROL);
+
+		pieces[1 - i] = (struct piece){make_table(t), 32, VRING_DESC_F_INDIRECT};
+		ring_publish(ring, ring_add(ring, pieces, COUNT(pieces)));
+		ring_kick(ring);
+		sleep_ms(20);
+		if ((status(t) & VIRTIO_CONFIG_S_NEEDS_RESET) == 0)
+			note(t, "the device does not ask for a reset where the table is %s",
+			     i == 0 ? "last" : "first");
+		make_ready(t);
+		expect_serving(t);
+	}
 }
 
 static void endless_chain(struct rig *t)
@@ -162,6 +272,46 @@ static void no_notification(struct rig *t)
 	expect_serving(t);
 	sleep_ms(20);
 	check(t, (interrupts(t) & 1) == 0, "an interrupt that the driver does not want");
+}
+
+/* The driver wants to know when this slot is used; wrap is that of its lap. */
+static void want_at(struct rig *t, uint16_t slot, bool wrap)
+{
+	struct vring_packed_desc_event *event = ring_driver_event(ring_of(t, CONTROL));
+
+	event->off_wrap =
+		htole16((uint16_t)(slot | (wrap ? 1u << VRING_PACKED_EVENT_F_WRAP_CTR : 0)));
+	__atomic_store_n(&event->flags, htole16(VRING_PACKED_EVENT_FLAG_DESC), __ATOMIC_SEQ_CST);
+}
+
+static void expect_interrupt(struct rig *t, bool wanted)
+{
+	expect_serving(t);
+	if (wanted)
+		check(t, wait_interrupt(t, 1), "no interrupt");
+	else
+		sleep_ms(20);
+	check(t, wanted || (interrupts(t) & 1) == 0, "an interrupt that the driver does not want");
+	ack(t);
+}
+
+static void at_a_slot(struct rig *t)
+{
+	struct ring *ring = ring_of(t, CONTROL);
+
+	expect_interrupt(t, true);
+	/* Not this one, nor the next, but the one after. */
+	want_at(t, (uint16_t)(ring->next_desc + 4), ring->avail_wrap);
+	expect_interrupt(t, false);
+	expect_interrupt(t, false);
+	expect_interrupt(t, true);
+	expect_interrupt(t, false);
+	/* This slot, but in the next lap. */
+	want_at(t, ring->next_desc, !ring->avail_wrap);
+	expect_interrupt(t, false);
+	/* And in this one. */
+	want_at(t, ring->next_desc, ring->avail_wrap);
+	expect_interrupt(t, true);
 }
 
 static void reserved_event_flag(struct rig *t)
@@ -193,16 +343,25 @@ const struct vector pak_vectors[] = {
 	VECTOR("VG-PAK-005", "a chain is used in its first slot", chains, .with = PACKED),
 	VECTOR("VG-PAK-006", "a chain may go over the end of the ring", chains_over_the_end,
 	       .with = PACKED),
+	VECTOR("VG-PAK-007", "a queue may have any size", any_size, .with = PACKED),
 	VECTOR("VG-PAK-008", "a descriptor is taken when it is available, and not before",
 	       only_what_is_available, .with = PACKED),
 	VECTOR("VG-PAK-009", "a used descriptor stays as it is", used_stays, .with = PACKED),
+	VECTOR("VG-PAK-010", "chains are taken in order, and used as they are completed", in_order,
+	       .with = PACKED),
 	VECTOR("VG-PAK-011", "the WRITE flag of a used descriptor says that data was written",
 	       write_flag, .with = PACKED),
 	VECTOR("VG-PAK-012", "an indirect table is taken in sequence", indirect,
 	       .with = PACKED | FEATURE(VIRTIO_RING_F_INDIRECT_DESC)),
+	VECTOR("VG-PAK-013", "the WRITE flag of a table is ignored", write_flag_on_table,
+	       .with = PACKED | FEATURE(VIRTIO_RING_F_INDIRECT_DESC)),
+	VECTOR("VG-PAK-014", "a table in a chain is survived", table_in_chain,
+	       .with = PACKED | FEATURE(VIRTIO_RING_F_INDIRECT_DESC)),
 	VECTOR("VG-PAK-015", "a chain without an end is survived", endless_chain, .with = PACKED),
 	VECTOR("VG-PAK-016", "the driver is not notified when it does not want that",
 	       no_notification, .with = PACKED),
+	VECTOR("VG-PAK-017", "the driver is notified when the slot that it names is used",
+	       at_a_slot, .with = PACKED | FEATURE(VIRTIO_RING_F_EVENT_IDX)),
 	VECTOR("VG-PAK-018", "event flags that are none are survived", reserved_event_flag,
 	       .with = PACKED | FEATURE(VIRTIO_RING_F_EVENT_IDX)),
 	VECTOR("VG-PAK-019", "the device's event flags are one of three", device_event,

@@ -214,6 +214,46 @@ static void bad_addresses(struct rig *t)
 	expect_serving(t);
 }
 
+/* Chains in the order in which they are available; their heads are written down. */
+static void publish_infos(struct rig *t, uint16_t *heads, unsigned int num)
+{
+	for (unsigned int i = 0; i < num; i++) {
+		heads[i] = add_info(t);
+		ring_publish(ring_of(t, CONTROL), heads[i]);
+	}
+	ring_kick(ring_of(t, CONTROL));
+}
+
+/* A batch may have one used element, for its last chain, at its first place. */
+static void used_in_order(struct rig *t)
+{
+	enum { CHAINS = 24, NOTHING = 0xffff };
+	uint16_t heads[CHAINS];
+	unsigned int at = 0;
+
+	require(t, negotiate(t, usual_features(t)), "features are refused");
+	set_queue(t, CONTROL, CONTROL_SIZE);
+	set_queue(t, CURSOR, CURSOR_SIZE);
+	struct ring *ring = ring_of(t, CONTROL);
+	for (unsigned int i = 0; i < CHAINS; i++)
+		ring_used(ring)->ring[i].id = htole32(NOTHING);
+	driver_ok(t);
+	publish_infos(t, heads, CHAINS);
+	require(t, ring_wait(ring, CHAINS), "%u of %u chains are used", ring_num_used(ring),
+		CHAINS);
+	while (at < CHAINS) {
+		uint32_t id = le32toh(ring_used(ring)->ring[at].id);
+		unsigned int last = at;
+
+		while (last < CHAINS && heads[last] != id)
+			last++;
+		require(t, last < CHAINS, "chain %u is used after a later one", id);
+		for (at++; at <= last; at++)
+			require(t, le32toh(ring_used(ring)->ring[at].id) == NOTHING,
+				"chain %u is used before chain %u", id, heads[at - 1]);
+	}
+}
+
 const struct vector spl_vectors[] = {
 	VECTOR("VG-SPL-001", "a descriptor's fields are where the specification has them", layout),
 	VECTOR("VG-SPL-002", "answer and length are there when the index moves", data_before_index),
@@ -232,6 +272,8 @@ const struct vector spl_vectors[] = {
 	VECTOR("VG-SPL-015", "the driver is not notified when it does not want that",
 	       no_notification),
 	VECTOR("VG-SPL-016", "used.flags is 0 or 1", used_flags),
+	VECTOR("VG-SPL-017", "with IN_ORDER chains are used in order", used_in_order,
+	       .start = AFTER_RESET, .with = FEATURE(VIRTIO_F_IN_ORDER)),
 	VECTOR("VG-SPL-018", "rings at impossible addresses are survived", bad_addresses,
 	       .needs = NEED_REGISTERS),
 	{0},

@@ -2,6 +2,7 @@
 /* VG-STA: status and reset. */
 #include "conformance/vocabulary/command.h"
 
+#include <endian.h>
 #include <string.h>
 
 extern const struct vector sta_vectors[];
@@ -154,6 +155,76 @@ static void unordered(struct rig *t)
 	expect_serving(t);
 }
 
+static void queue_alone(struct rig *t)
+{
+	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+	uint64_t areas = guest_alloc(t, QUEUE_AREAS);
+
+	expect_serving(t);
+	wait_interrupt(t, 1);
+	ack(t);
+	post(t, CONTROL, &request, sizeof(request), 408, "* / *");
+	reset_queue(t, CONTROL);
+	kick(t, CONTROL);
+	expect_no_answer(t, CONTROL);
+	check(t, (interrupts(t) & 1) == 0, "an interrupt for a queue that was reset");
+	expect_returned(t, move_cursor(t, 0, 1, 1, 0, 0, 0));
+	/* Elsewhere, with another size, and from the start. */
+	set_queue_at(t, CONTROL, CONTROL_SIZE / 2, areas);
+	expect_serving(t);
+	expect_serving(t);
+	expect_returned(t, move_cursor(t, 0, 2, 2, 0, 0, 0));
+	/* The same with the other one. */
+	reset_queue(t, CURSOR);
+	expect_serving(t);
+	set_queue(t, CURSOR, CURSOR_SIZE);
+	expect_returned(t, move_cursor(t, 0, 3, 3, 0, 0, 0));
+}
+
+static void queue_reset_leaves_resources(struct rig *t)
+{
+	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
+	const struct picture *p = show_pattern(t, &r, 0);
+
+	reset_queue(t, CONTROL);
+	set_queue(t, CONTROL, CONTROL_SIZE);
+	expect_screen(t, 0, p);
+	expect_ok(t, flush(t, whole(&r), r.id));
+	expect_ok(t, unref(t, r.id));
+}
+
+/* All that the driver has: rings, requests, answers, pictures. */
+static uint64_t memory_in_use(const struct rig *t)
+{
+	return t->next_gpa - t->target->memory_gpa;
+}
+
+static void reset_while_busy(struct rig *t)
+{
+	struct mark begin = set_mark(t);
+
+	for (unsigned int i = 0; i < 20; i++, rewind_to(t, begin)) {
+		struct resource r = resource_2d(t, 256, 256, B8G8R8X8);
+		struct virtio_gpu_transfer_to_host_2d request = {
+			.hdr = fenced(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, 7),
+			.r = whole(&r),
+			.resource_id = htole32(r.id),
+		};
+
+		for (unsigned int j = 0; j < 24; j++)
+			post(t, CONTROL, &request, sizeof(request), 24, "* / *");
+		kick(t, CONTROL);
+		reset(t);
+		uint8_t *before = keep(t, memory_in_use(t));
+		memcpy(before, t->target->memory, memory_in_use(t));
+		sleep_ms(5);
+		require(t, memcmp(before, t->target->memory, memory_in_use(t)) == 0,
+			"round %u: the device wrote after its status was 0", i);
+		make_ready(t);
+	}
+	expect_serving(t);
+}
+
 const struct vector sta_vectors[] = {
 	VECTOR("VG-STA-001", "status is 0 after a reset", status_0),
 	VECTOR("VG-STA-002", "a reset stops queues and interrupts", reset_stops_queues),
@@ -172,5 +243,11 @@ const struct vector sta_vectors[] = {
 	VECTOR("VG-STA-012", "a driver that gave up may come back", failed),
 	VECTOR("VG-STA-013", "status bits in any order are survived", unordered,
 	       .start = AFTER_RESET),
+	VECTOR("VG-STA-014", "a queue is reset while the other one goes on", queue_alone,
+	       .with = FEATURE(F_RING_RESET)),
+	VECTOR("VG-STA-015", "a queue's reset leaves resources alone", queue_reset_leaves_resources,
+	       .with = FEATURE(F_RING_RESET)),
+	VECTOR("VG-STA-016", "a reset while the device works ends the work", reset_while_busy,
+	       .seconds = 30),
 	{0},
 };

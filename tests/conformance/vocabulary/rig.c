@@ -162,6 +162,17 @@ bool wait_interrupt(struct rig *t, uint32_t bits)
 	return true;
 }
 
+bool interrupt_line(struct rig *t)
+{
+	struct vgpu_error err;
+	bool level = false;
+	int ret = t->target->ops->interrupt(t->target, &level, &err);
+
+	if (ret < 0)
+		give_up(t, ret, &err);
+	return level;
+}
+
 uint32_t config(struct rig *t, uint32_t offset)
 {
 	return reg(t, VIRTIO_MMIO_CONFIG + offset);
@@ -234,6 +245,47 @@ void set_queue(struct rig *t, unsigned int queue, uint16_t size)
 
 	or_give_up(t, vgpu_driver_set_queue(&t->driver, queue, size, &err), &err);
 	t->rings[queue] = NULL;
+}
+
+static void set_address(struct rig *t, uint32_t low, uint64_t gpa)
+{
+	set_reg(t, low, (uint32_t)gpa);
+	set_reg(t, low + 4, (uint32_t)(gpa >> 32));
+}
+
+void set_queue_at(struct rig *t, unsigned int queue, uint16_t size, uint64_t areas)
+{
+	struct vgpu_queue_info info = {
+		.ready = true,
+		.size = size,
+		.desc = areas,
+		.driver = areas + 0x4000,
+		.device = areas + 0x5000,
+	};
+
+	set_reg(t, VIRTIO_MMIO_QUEUE_SEL, queue);
+	set_reg(t, VIRTIO_MMIO_QUEUE_NUM, size);
+	set_address(t, VIRTIO_MMIO_QUEUE_DESC_LOW, info.desc);
+	set_address(t, VIRTIO_MMIO_QUEUE_AVAIL_LOW, info.driver);
+	set_address(t, VIRTIO_MMIO_QUEUE_USED_LOW, info.device);
+	set_reg(t, VIRTIO_MMIO_QUEUE_READY, 1);
+	t->driver.queues[queue] = (struct vgpu_driver_queue){.info = info};
+	t->rings[queue] = NULL;
+}
+
+void reset_queue(struct rig *t, unsigned int queue)
+{
+	uint64_t begin = vgpu_now_ns();
+
+	set_reg(t, VIRTIO_MMIO_QUEUE_SEL, queue);
+	set_reg(t, MMIO_QUEUE_RESET, 1);
+	while (reg(t, MMIO_QUEUE_RESET) != 0) {
+		require(t, vgpu_now_ns() - begin < t->timeout_ms * 1000000ull,
+			"the reset of queue %u does not end", queue);
+		sleep_ms(1);
+	}
+	require(t, reg(t, VIRTIO_MMIO_QUEUE_READY) == 0, "queue %u is ready after its reset",
+		queue);
 }
 
 void driver_ok(struct rig *t)
@@ -404,8 +456,8 @@ static const char *feature_name(unsigned int bit)
 		{VIRTIO_F_VERSION_1, "VERSION_1"},
 		{VIRTIO_F_RING_PACKED, "RING_PACKED"},
 		{VIRTIO_F_IN_ORDER, "IN_ORDER"},
-		{38, "NOTIFICATION_DATA"},
-		{40, "RING_RESET"},
+		{F_NOTIFICATION_DATA, "NOTIFICATION_DATA"},
+		{F_RING_RESET, "RING_RESET"},
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -430,6 +482,8 @@ static void check_needs(struct rig *t, const struct vector *vector)
 		not_asked(t, "registers and status are the front end's, not the device's");
 	if ((vector->needs & NEED_SEAM) != 0 && t->target->memory_seam == 0)
 		not_asked(t, "the target's memory is one region");
+	if ((vector->needs & NEED_INTERRUPT) != 0 && ops->interrupt == NULL)
+		not_asked(t, "nobody sees the interrupt line of this target");
 	if (t->target->num_scanouts < vector->scanouts)
 		not_asked(t, "the device has %u scanouts, not %u", t->target->num_scanouts,
 			  vector->scanouts);

@@ -23,7 +23,12 @@
 #include <setjmp.h>
 
 #define FEATURE(bit) (1ull << (bit))
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* What the kernel's headers may lack. */
+#define F_NOTIFICATION_DATA 38
+#define F_RING_RESET	    40
+#define MMIO_QUEUE_RESET    0x0c0
+#define COUNT(array)	    (sizeof(array) / sizeof((array)[0]))
 
 enum finding {
 	FINDING_HARD,
@@ -80,6 +85,8 @@ uint32_t interrupts(struct rig *t);
 void ack(struct rig *t);
 /* Waits until one of the bits of InterruptStatus is set; false after the time-out. */
 bool wait_interrupt(struct rig *t, uint32_t bits);
+/* The level of the interrupt line, for vectors that NEED_INTERRUPT. */
+bool interrupt_line(struct rig *t);
 /* A field of the configuration space; struct virtio_gpu_config. */
 uint32_t config(struct rig *t, uint32_t offset);
 uint32_t num_scanouts(struct rig *t);
@@ -101,6 +108,12 @@ bool negotiate(struct rig *t, uint64_t features);
 uint64_t usual_features(struct rig *t);
 /* A queue with a ring of size entries, which must be possible. */
 void set_queue(struct rig *t, unsigned int queue, uint16_t size);
+/* The same with the ring's areas elsewhere, at multiples of 4096. */
+void set_queue_at(struct rig *t, unsigned int queue, uint16_t size, uint64_t areas);
+/* Bytes that set_queue_at() wants there. */
+#define QUEUE_AREAS 0x8000
+/* Resets one queue, which must be possible, and waits for it. */
+void reset_queue(struct rig *t, unsigned int queue);
 void driver_ok(struct rig *t);
 /* All of the above, as a vector that begins READY has it. */
 void make_ready(struct rig *t);

@@ -157,8 +157,15 @@ void ring_publish(struct ring *ring, uint16_t head)
 
 void ring_kick(struct ring *ring)
 {
+	uint32_t value = ring->queue;
+
+	/* Where the next chain will be, with the wrap counter or the index's top bit. */
+	if ((ring->rig->driver.features & FEATURE(F_NOTIFICATION_DATA)) != 0 && ring->packed)
+		value |= (uint32_t)(ring->next_desc | (ring->avail_wrap ? 1u << 15 : 0)) << 16;
+	else if ((ring->rig->driver.features & FEATURE(F_NOTIFICATION_DATA)) != 0)
+		value |= (uint32_t)ring->available << 16;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	set_reg(ring->rig, VIRTIO_MMIO_QUEUE_NOTIFY, ring->queue);
+	set_reg(ring->rig, VIRTIO_MMIO_QUEUE_NOTIFY, value);
 }
 
 /* ---- used ----------------------------------------------------------------------------- */

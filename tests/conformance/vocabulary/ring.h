@@ -49,6 +49,7 @@ struct ring *ring_of(struct rig *t, unsigned int queue);
 uint16_t ring_add(struct ring *ring, const struct piece *pieces, unsigned int num_pieces);
 /* Makes the last chain that was added available. */
 void ring_publish(struct ring *ring, uint16_t head);
+/* Notifies of it, with data where NOTIFICATION_DATA was negotiated. */
 void ring_kick(struct ring *ring);
 /* How many chains the device used since the last ring_take(). */
 unsigned int ring_num_used(struct ring *ring);

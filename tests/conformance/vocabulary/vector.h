@@ -17,6 +17,7 @@ enum {
 	NEED_OUTPUTS = 1 << 1,	 /* the outputs can be changed while it runs */
 	NEED_REGISTERS = 1 << 2, /* registers and status are the device's own */
 	NEED_SEAM = 1 << 3,	 /* its memory is two regions */
+	NEED_INTERRUPT = 1 << 4, /* the interrupt line can be looked at */
 };
 
 /* In which state the device is when the vector begins. */
