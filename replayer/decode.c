@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum kind { U32, U64, RECT, FORMAT, ENTRIES, END };
+enum kind { U32, U64, RECT, FORMAT, MEMORY, ATTACH_ENTRIES, BLOB_ENTRIES, END };
 
 struct field {
 	const char *name;
@@ -20,7 +20,7 @@ struct field {
 };
 
 #define AT(type, member) offsetof(struct virtio_gpu_##type, member)
-#define FIELDS_MAX	 8
+#define FIELDS_MAX	 9
 
 /* In the order in which people want to read them, not that of the wire. */
 static const struct command {
@@ -52,7 +52,7 @@ static const struct command {
 	  {NULL, END, 0}}},
 	{VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
 	 {{"resource", U32, AT(resource_attach_backing, resource_id)},
-	  {"entries", ENTRIES, AT(resource_attach_backing, nr_entries)},
+	  {"entries", ATTACH_ENTRIES, AT(resource_attach_backing, nr_entries)},
 	  {NULL, END, 0}}},
 	{VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING,
 	 {{"resource", U32, AT(resource_detach_backing, resource_id)}, {NULL, END, 0}}},
@@ -67,10 +67,11 @@ static const struct command {
 	 {{"resource", U32, AT(resource_assign_uuid, resource_id)}, {NULL, END, 0}}},
 	{VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB,
 	 {{"resource", U32, AT(resource_create_blob, resource_id)},
-	  {"memory", U32, AT(resource_create_blob, blob_mem)},
-	  {"flags", U32, AT(resource_create_blob, blob_flags)},
+	  {"memory", MEMORY, AT(resource_create_blob, blob_mem)},
+	  {"blob_flags", U32, AT(resource_create_blob, blob_flags)},
 	  {"blob", U64, AT(resource_create_blob, blob_id)},
 	  {"size", U64, AT(resource_create_blob, size)},
+	  {"entries", BLOB_ENTRIES, AT(resource_create_blob, nr_entries)},
 	  {NULL, END, 0}}},
 	{VIRTIO_GPU_CMD_SET_SCANOUT_BLOB,
 	 {{"scanout", U32, AT(set_scanout_blob, scanout_id)},
@@ -79,7 +80,15 @@ static const struct command {
 	  {"format", FORMAT, AT(set_scanout_blob, format)},
 	  {"width", U32, AT(set_scanout_blob, width)},
 	  {"height", U32, AT(set_scanout_blob, height)},
+	  {"stride", U32, AT(set_scanout_blob, strides)},
+	  {"offset", U32, AT(set_scanout_blob, offsets)},
 	  {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB,
+	 {{"resource", U32, AT(resource_map_blob, resource_id)},
+	  {"offset", U64, AT(resource_map_blob, offset)},
+	  {NULL, END, 0}}},
+	{VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB,
+	 {{"resource", U32, AT(resource_unmap_blob, resource_id)}, {NULL, END, 0}}},
 	{VIRTIO_GPU_CMD_UPDATE_CURSOR,
 	 {{"scanout", U32, AT(update_cursor, pos.scanout_id)},
 	  {"x", U32, AT(update_cursor, pos.x)},
@@ -104,6 +113,7 @@ static const struct {
 	{VIRTIO_GPU_F_RESOURCE_UUID, "VIRTIO_GPU_F_RESOURCE_UUID"},
 	{VIRTIO_GPU_F_RESOURCE_BLOB, "VIRTIO_GPU_F_RESOURCE_BLOB"},
 	{VIRTIO_GPU_F_CONTEXT_INIT, "VIRTIO_GPU_F_CONTEXT_INIT"},
+	{5, "VIRTIO_GPU_F_BLOB_ALIGNMENT"},
 	{VIRTIO_F_NOTIFY_ON_EMPTY, "VIRTIO_F_NOTIFY_ON_EMPTY"},
 	{VIRTIO_F_ANY_LAYOUT, "VIRTIO_F_ANY_LAYOUT"},
 	{VIRTIO_RING_F_INDIRECT_DESC, "VIRTIO_RING_F_INDIRECT_DESC"},
@@ -160,6 +170,7 @@ static const struct {
 	{VIRTIO_MMIO_CONFIG + 4, "events_clear"},
 	{VIRTIO_MMIO_CONFIG + 8, "num_scanouts"},
 	{VIRTIO_MMIO_CONFIG + 12, "num_capsets"},
+	{VIRTIO_MMIO_CONFIG + 16, "blob_alignment"},
 };
 
 const char *vgpu_register_name(uint32_t offset)
@@ -205,11 +216,18 @@ static struct vgpu_rect rect_at(const uint8_t *bytes, uint64_t len, uint64_t off
 	};
 }
 
-/* What the entries that are there add up to. */
-static uint64_t entries_size(const uint8_t *bytes, uint64_t len, uint64_t offset)
+static bool has_entries(enum kind kind)
 {
-	uint64_t count = vgpu_message_u32(bytes, len, offset), size = 0;
-	uint64_t at = sizeof(struct virtio_gpu_resource_attach_backing);
+	return kind == ATTACH_ENTRIES || kind == BLOB_ENTRIES;
+}
+
+/* What the entries that are there add up to. */
+static uint64_t entries_size(const struct field *field, const uint8_t *bytes, uint64_t len)
+{
+	uint64_t count = vgpu_message_u32(bytes, len, field->offset), size = 0;
+	uint64_t at = field->kind == BLOB_ENTRIES
+			      ? sizeof(struct virtio_gpu_resource_create_blob)
+			      : sizeof(struct virtio_gpu_resource_attach_backing);
 
 	for (uint64_t i = 0; i < count && holds(len, at, sizeof(struct virtio_gpu_mem_entry));
 	     i++) {
@@ -231,10 +249,28 @@ static const struct command *find(uint32_t type)
 static size_t size_of(enum kind kind)
 {
 	static const size_t sizes[] = {
-		[U32] = 4, [U64] = 8, [RECT] = 16, [FORMAT] = 4, [ENTRIES] = 4, [END] = 0,
+		[U32] = 4,	    [U64] = 8,	  [RECT] = 16,
+		[FORMAT] = 4,	    [MEMORY] = 4, [ATTACH_ENTRIES] = 4,
+		[BLOB_ENTRIES] = 4, [END] = 0,
 	};
 
 	return sizes[kind];
+}
+
+/* The name of a field's value; NULL: it is a number. */
+static const char *value_name(enum kind kind, uint32_t value)
+{
+	static const char *const memories[] = {
+		[VIRTIO_GPU_BLOB_MEM_GUEST] = "GUEST",
+		[VIRTIO_GPU_BLOB_MEM_HOST3D] = "HOST3D",
+		[VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST] = "HOST3D_GUEST",
+	};
+
+	if (kind == FORMAT)
+		return vgpu_format_name(value);
+	if (kind == MEMORY && value < sizeof(memories) / sizeof(memories[0]))
+		return memories[value];
+	return NULL;
 }
 
 /* ---- text ---------------------------------------------------------------------- */
@@ -272,7 +308,7 @@ static void add_field(struct text *text, const struct field *field, const uint8_
 		      uint64_t len)
 {
 	uint32_t value = vgpu_message_u32(bytes, len, field->offset);
-	const char *format = field->kind == FORMAT ? vgpu_format_name(value) : NULL;
+	const char *name = value_name(field->kind, value);
 	struct vgpu_rect rect;
 
 	if (field->kind == RECT) {
@@ -280,13 +316,13 @@ static void add_field(struct text *text, const struct field *field, const uint8_
 		add(text, " %s=%ux%u+%u+%u", field->name, rect.width, rect.height, rect.x, rect.y);
 	} else if (field->kind == U64) {
 		add(text, " %s=%" PRIu64, field->name, vgpu_message_u64(bytes, len, field->offset));
-	} else if (format != NULL) {
-		add(text, " %s=%s", field->name, format);
+	} else if (name != NULL) {
+		add(text, " %s=%s", field->name, name);
 	} else {
 		add(text, " %s=%u", field->name, value);
 	}
-	if (field->kind == ENTRIES)
-		add(text, " bytes=%" PRIu64, entries_size(bytes, len, field->offset));
+	if (has_entries(field->kind))
+		add(text, " bytes=%" PRIu64, entries_size(field, bytes, len));
 }
 
 /* Bytes that are too few for a header. */
@@ -344,9 +380,27 @@ static void add_outputs(struct text *text, const uint8_t *bytes, uint64_t len)
 	}
 }
 
+#define UUID_TEXT sizeof("01234567-0123-0123-0123-0123456789ab")
+
+/* False where the answer ends before it. */
+static bool uuid_text(const uint8_t *bytes, uint64_t len, char text[UUID_TEXT])
+{
+	size_t at = AT(resp_resource_uuid, uuid), used = 0;
+
+	if (!holds(len, at, 16))
+		return false;
+	for (size_t i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			text[used++] = '-';
+		used += (size_t)snprintf(text + used, UUID_TEXT - used, "%02x", bytes[at + i]);
+	}
+	return true;
+}
+
 void vgpu_decode_answer(const uint8_t *bytes, uint64_t len, char text[VGPU_DECODE_TEXT])
 {
 	struct text out = {text, 0};
+	char uuid[UUID_TEXT];
 
 	text[0] = '\0';
 	if (len == 0) {
@@ -363,6 +417,8 @@ void vgpu_decode_answer(const uint8_t *bytes, uint64_t len, char text[VGPU_DECOD
 		add_outputs(&out, bytes, len);
 	if (type == VIRTIO_GPU_RESP_OK_EDID)
 		add(&out, " size=%u", vgpu_message_u32(bytes, len, AT(resp_edid, size)));
+	if (type == VIRTIO_GPU_RESP_OK_RESOURCE_UUID && uuid_text(bytes, len, uuid))
+		add(&out, " uuid=%s", uuid);
 	add_fence(&out, bytes, len);
 }
 
@@ -399,7 +455,7 @@ static void json_rect(cJSON *object, const char *name, const struct vgpu_rect *r
 static void json_field(cJSON *object, const struct field *field, const uint8_t *bytes, uint64_t len)
 {
 	uint32_t value = vgpu_message_u32(bytes, len, field->offset);
-	const char *format = field->kind == FORMAT ? vgpu_format_name(value) : NULL;
+	const char *name = value_name(field->kind, value);
 	struct vgpu_rect rect;
 
 	if (field->kind == RECT) {
@@ -407,13 +463,13 @@ static void json_field(cJSON *object, const struct field *field, const uint8_t *
 		json_rect(object, field->name, &rect);
 	} else if (field->kind == U64) {
 		json_u64(object, field->name, vgpu_message_u64(bytes, len, field->offset));
-	} else if (format != NULL) {
-		cJSON_AddStringToObject(object, field->name, format);
+	} else if (name != NULL) {
+		cJSON_AddStringToObject(object, field->name, name);
 	} else {
 		cJSON_AddNumberToObject(object, field->name, value);
 	}
-	if (field->kind == ENTRIES)
-		json_u64(object, "bytes", entries_size(bytes, len, field->offset));
+	if (has_entries(field->kind))
+		json_u64(object, "bytes", entries_size(field, bytes, len));
 }
 
 static void json_fence(cJSON *object, const uint8_t *bytes, uint64_t len)
@@ -443,8 +499,14 @@ void vgpu_decode_request_json(const uint8_t *bytes, uint64_t len, cJSON *object)
 
 void vgpu_decode_answer_json(const uint8_t *bytes, uint64_t len, cJSON *object)
 {
-	if (len < sizeof(struct virtio_gpu_ctrl_hdr))
+	char uuid[UUID_TEXT];
+
+	if (len < sizeof(struct virtio_gpu_ctrl_hdr)) {
 		cJSON_AddNullToObject(object, "answer");
-	else
-		json_type(object, "answer", vgpu_message_u32(bytes, len, 0));
+		return;
+	}
+	uint32_t type = vgpu_message_u32(bytes, len, 0);
+	json_type(object, "answer", type);
+	if (type == VIRTIO_GPU_RESP_OK_RESOURCE_UUID && uuid_text(bytes, len, uuid))
+		cJSON_AddStringToObject(object, "uuid", uuid);
 }

@@ -4,6 +4,7 @@
 #include "address_map.h"
 #include "decode.h"
 #include "driver.h"
+#include "request.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -41,50 +42,6 @@ struct vgpu_player {
 
 /* ---- what playing the trace takes ---------------------------------------------- */
 
-static uint32_t field_u32(const struct vgpu_trace_request *request, size_t offset)
-{
-	return vgpu_message_u32(request->request, request->request_len, offset);
-}
-
-static uint32_t command_of(const struct vgpu_trace_request *request)
-{
-	return field_u32(request, offsetof(struct virtio_gpu_ctrl_hdr, type));
-}
-
-/* Whether the recording device executed the command. */
-static bool accepted(const struct vgpu_trace_request *request)
-{
-	uint32_t type = vgpu_message_u32(request->response, request->used_len,
-					 offsetof(struct virtio_gpu_ctrl_hdr, type));
-
-	return type >= VIRTIO_GPU_RESP_OK_NODATA && type < VIRTIO_GPU_RESP_ERR_UNSPEC;
-}
-
-/* The number of backing entries that are there in full; 0 for other commands. */
-static uint32_t num_entries(const struct vgpu_trace_request *request)
-{
-	const size_t first = sizeof(struct virtio_gpu_resource_attach_backing);
-
-	if (command_of(request) != VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING ||
-	    request->request_len < first)
-		return 0;
-	uint32_t said =
-		field_u32(request, offsetof(struct virtio_gpu_resource_attach_backing, nr_entries));
-	uint32_t there = (request->request_len - (uint32_t)first) /
-			 (uint32_t)sizeof(struct virtio_gpu_mem_entry);
-	return said < there ? said : there;
-}
-
-static struct virtio_gpu_mem_entry entry_at(const uint8_t *bytes, uint32_t index)
-{
-	struct virtio_gpu_mem_entry entry;
-
-	memcpy(&entry,
-	       bytes + sizeof(struct virtio_gpu_resource_attach_backing) + index * sizeof(entry),
-	       sizeof(entry));
-	return entry;
-}
-
 static int add_range(struct vgpu_player *player, uint64_t number, uint64_t gpa, uint64_t len,
 		     struct vgpu_error *err)
 {
@@ -107,9 +64,9 @@ static int plan_memory(struct vgpu_player *player, const struct vgpu_trace_reque
 	for (size_t i = 0; ret == 0 && i < request->num_segments; i++)
 		ret = add_range(player, request->number, request->segments[i].gpa,
 				request->segments[i].len, err);
-	uint32_t entries = accepted(request) ? num_entries(request) : 0;
-	for (uint32_t i = 0; ret == 0 && i < entries; i++) {
-		struct virtio_gpu_mem_entry entry = entry_at(request->request, i);
+	const struct vgpu_entry_list list = vgpu_request_entries(request);
+	for (uint32_t i = 0; ret == 0 && vgpu_request_accepted(request) && i < list.count; i++) {
+		struct virtio_gpu_mem_entry entry = vgpu_request_entry(request, &list, i);
 		ret = add_range(player, request->number, le64toh(entry.addr), le32toh(entry.length),
 				err);
 	}
@@ -433,9 +390,9 @@ static int place_memory(struct play *play, const struct vgpu_trace_request *requ
 static const uint8_t *move_addresses(struct play *play, const struct vgpu_trace_request *request)
 {
 	struct vgpu_player *player = play->player;
-	uint32_t entries = num_entries(request);
+	const struct vgpu_entry_list list = vgpu_request_entries(request);
 
-	if (entries == 0)
+	if (list.count == 0)
 		return request->request;
 	if (request->request_len > player->request_capacity) {
 		uint8_t *bigger = realloc(player->request, request->request_len);
@@ -445,42 +402,78 @@ static const uint8_t *move_addresses(struct play *play, const struct vgpu_trace_
 		player->request_capacity = request->request_len;
 	}
 	memcpy(player->request, request->request, request->request_len);
-	for (uint32_t i = 0; i < entries; i++) {
-		struct virtio_gpu_mem_entry entry = entry_at(request->request, i);
+	for (uint32_t i = 0; i < list.count; i++) {
+		struct virtio_gpu_mem_entry entry = vgpu_request_entry(request, &list, i);
 		uint64_t offset;
 
 		if (!vgpu_address_map_find(&player->addresses, le64toh(entry.addr),
 					   le32toh(entry.length), &offset))
 			continue;
 		entry.addr = htole64(play->target->memory_gpa + offset);
-		memcpy(player->request + sizeof(struct virtio_gpu_resource_attach_backing) +
-			       i * sizeof(entry),
-		       &entry, sizeof(entry));
+		memcpy(player->request + list.first + i * sizeof(entry), &entry, sizeof(entry));
 	}
 	return player->request;
+}
+
+static int follow_scanout(struct play *play, uint32_t scanout, uint32_t resource)
+{
+	if (scanout < VGPU_MAX_SCANOUTS)
+		play->shown[scanout] = resource;
+	return 0;
+}
+
+/*
+ * Of a 2D resource a flush reads nothing. Of a blob it reads all that a scanout shows,
+ * which is exact again if no other scanout shows a part of it that was dropped.
+ */
+static int follow_flush(struct play *play, const struct vgpu_trace_request *request)
+{
+	uint32_t resource =
+		vgpu_request_u32(request, offsetof(struct virtio_gpu_resource_flush, resource_id));
+	unsigned int scanouts = 0;
+
+	if (request->dropped)
+		return stale_add(&play->stale, resource);
+	for (unsigned int i = 0; i < VGPU_MAX_SCANOUTS; i++)
+		scanouts += play->shown[i] == resource;
+	if (request->num_segments > 0 && scanouts == 1)
+		stale_remove(&play->stale, resource);
+	return 0;
 }
 
 /* Follows what scanouts show, and which resources cannot be compared. */
 static int follow(struct play *play, const struct vgpu_trace_request *request)
 {
-	uint32_t resource, scanout;
+	uint32_t resource;
 
-	if (!accepted(request))
+	if (!vgpu_request_accepted(request))
 		return 0;
-	switch (command_of(request)) {
+	switch (vgpu_request_command(request)) {
 	case VIRTIO_GPU_CMD_SET_SCANOUT:
-		scanout = field_u32(request, offsetof(struct virtio_gpu_set_scanout, scanout_id));
-		resource = field_u32(request, offsetof(struct virtio_gpu_set_scanout, resource_id));
-		if (scanout < VGPU_MAX_SCANOUTS)
-			play->shown[scanout] = resource;
-		return 0;
+		return follow_scanout(
+			play,
+			vgpu_request_u32(request,
+					 offsetof(struct virtio_gpu_set_scanout, scanout_id)),
+			vgpu_request_u32(request,
+					 offsetof(struct virtio_gpu_set_scanout, resource_id)));
+	case VIRTIO_GPU_CMD_SET_SCANOUT_BLOB:
+		return follow_scanout(
+			play,
+			vgpu_request_u32(request,
+					 offsetof(struct virtio_gpu_set_scanout_blob, scanout_id)),
+			vgpu_request_u32(request, offsetof(struct virtio_gpu_set_scanout_blob,
+							   resource_id)));
 	case VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D:
-		resource = field_u32(request,
-				     offsetof(struct virtio_gpu_transfer_to_host_2d, resource_id));
+		resource = vgpu_request_u32(
+			request, offsetof(struct virtio_gpu_transfer_to_host_2d, resource_id));
 		return request->dropped ? stale_add(&play->stale, resource) : 0;
+	case VIRTIO_GPU_CMD_RESOURCE_FLUSH:
+		return follow_flush(play, request);
 	case VIRTIO_GPU_CMD_RESOURCE_CREATE_2D:
-		resource = field_u32(request,
-				     offsetof(struct virtio_gpu_resource_create_2d, resource_id));
+	case VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB:
+		/* Both have the number of the new resource in the same place. */
+		resource = vgpu_request_u32(
+			request, offsetof(struct virtio_gpu_resource_create_2d, resource_id));
 		stale_remove(&play->stale, resource);
 		return 0;
 	default:
@@ -672,3 +665,7 @@ enum vgpu_player_end vgpu_player_play(struct vgpu_player *player, struct vgpu_ta
 	free(play.stale.ids);
 	return end;
 }
+
+_Static_assert(offsetof(struct virtio_gpu_resource_create_2d, resource_id) ==
+		       offsetof(struct virtio_gpu_resource_create_blob, resource_id),
+	       "place of the new resource's number");

@@ -5,7 +5,8 @@
  * layout, and hands answers and frames to its user, who judges them.
  *
  * Guest-physical addresses are always moved to the target's memory; of the
- * request bytes only the entries of RESOURCE_ATTACH_BACKING change for that.
+ * request bytes only the entries of RESOURCE_ATTACH_BACKING and
+ * RESOURCE_CREATE_BLOB change for that.
  */
 #ifndef VGPU_PLAYER_H
 #define VGPU_PLAYER_H

@@ -46,6 +46,46 @@ static void commands_read_well(void)
 	      "UPDATE_CURSOR scanout=1 x=0 y=0 resource=0 hot_x=5 hot_y=0");
 }
 
+static void blobs_read_well(void)
+{
+	const struct {
+		struct virtio_gpu_resource_create_blob head;
+		struct virtio_gpu_mem_entry entries[2];
+	} create = {
+		.head = {.hdr.type = htole32(0x10c),
+			 .resource_id = htole32(3),
+			 .blob_mem = htole32(1),
+			 .blob_flags = htole32(2),
+			 .nr_entries = htole32(2),
+			 .blob_id = htole64(UINT64_MAX),
+			 .size = htole64(1ull << 32)},
+		.entries = {{.length = htole32(4096)}, {.length = htole32(1)}},
+	};
+	const struct virtio_gpu_resource_create_blob strange = {.hdr.type = htole32(0x10c),
+								.blob_mem = htole32(4)};
+	const struct virtio_gpu_set_scanout_blob scanout = {
+		.hdr.type = htole32(0x10d),
+		.r = {htole32(1), htole32(2), htole32(3), htole32(4)},
+		.scanout_id = htole32(1),
+		.resource_id = htole32(3),
+		.width = htole32(5),
+		.height = htole32(6),
+		.format = htole32(2),
+		.strides = {htole32(20), htole32(99)},
+		.offsets = {htole32(4096), htole32(99)},
+	};
+
+	reads(&create, sizeof(create),
+	      "RESOURCE_CREATE_BLOB resource=3 memory=GUEST blob_flags=2 "
+	      "blob=18446744073709551615 size=4294967296 entries=2 bytes=4097");
+	reads(&strange, sizeof(strange),
+	      "RESOURCE_CREATE_BLOB resource=0 memory=4 blob_flags=0 blob=0 size=0 entries=0 "
+	      "bytes=0");
+	reads(&scanout, sizeof(scanout),
+	      "SET_SCANOUT_BLOB scanout=1 resource=3 rect=3x4+1+2 format=B8G8R8X8 width=5 "
+	      "height=6 stride=20 offset=4096");
+}
+
 static void cut_and_unknown_messages_read_too(void)
 {
 	const struct virtio_gpu_ctrl_hdr unknown = {.type = htole32(0x9999)};
@@ -87,6 +127,14 @@ static void answers_read_well(void)
 	info.pmodes[2].r.height = htole32(480);
 	vgpu_decode_answer((const uint8_t *)&info, sizeof(info), text);
 	CU_ASSERT_STRING_EQUAL(text, "RESP_OK_DISPLAY_INFO 2:640x480+0+0");
+	struct virtio_gpu_resp_resource_uuid uuid = {.hdr.type = htole32(0x1105)};
+	for (unsigned int i = 0; i < 16; i++)
+		uuid.uuid[i] = (uint8_t)(0xa0 + i);
+	vgpu_decode_answer((const uint8_t *)&uuid, sizeof(uuid), text);
+	CU_ASSERT_STRING_EQUAL(text,
+			       "RESP_OK_RESOURCE_UUID uuid=a0a1a2a3-a4a5-a6a7-a8a9-aaabacadaeaf");
+	vgpu_decode_answer((const uint8_t *)&uuid, sizeof(uuid) - 1, text);
+	CU_ASSERT_STRING_EQUAL(text, "RESP_OK_RESOURCE_UUID");
 	vgpu_decode_answer((const uint8_t *)&info, 2, text);
 	CU_ASSERT_STRING_EQUAL(text, "2 bytes 01 11");
 	vgpu_decode_answer(NULL, 0, text);
@@ -118,6 +166,7 @@ static void registers_have_names(void)
 
 static const struct unit_test tests[] = {
 	{"commands read well", commands_read_well},
+	{"blobs read well", blobs_read_well},
 	{"cut and unknown messages read too", cut_and_unknown_messages_read_too},
 	{"entries are summed as far as they go", entries_are_summed_as_far_as_they_go},
 	{"answers read well", answers_read_well},

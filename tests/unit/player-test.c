@@ -580,6 +580,7 @@ static void other_devices_are_held_to_what_may_not_differ(void)
 	struct virtio_gpu_ctrl_hdr invalid = {.type = htole32(0x1203)};
 	struct virtio_gpu_resp_edid edid = {.hdr.type = htole32(0x1104)}, other_edid = edid;
 	struct virtio_gpu_resp_display_info info = {.hdr.type = htole32(0x1101)}, other_info = info;
+	struct virtio_gpu_resp_resource_uuid uuid = {.hdr.type = htole32(0x1105)}, new_uuid = uuid;
 
 	CU_ASSERT_EQUAL(judge(0x101, &ok, 24, &other, 24), VGPU_ANSWER_EQUAL);
 	CU_ASSERT_EQUAL(judge(0x101, &ok, 24, &unspec, 24), VGPU_ANSWER_DIFFERENT);
@@ -594,6 +595,11 @@ static void other_devices_are_held_to_what_may_not_differ(void)
 	other_edid.edid[5] = 1;
 	CU_ASSERT_EQUAL(judge(0x10a, &edid, sizeof(edid), &other_edid, sizeof(edid)),
 			VGPU_ANSWER_EQUAL);
+	new_uuid.uuid[3] = 1;
+	CU_ASSERT_EQUAL(judge(0x10b, &uuid, sizeof(uuid), &new_uuid, sizeof(uuid)),
+			VGPU_ANSWER_EQUAL);
+	CU_ASSERT_EQUAL(judge(0x10b, &uuid, sizeof(uuid), &new_uuid, sizeof(uuid) - 1),
+			VGPU_ANSWER_DIFFERENT);
 	other_info.pmodes[0].r.x = htole32(5);
 	other_info.pmodes[1].r.width = htole32(5);
 	CU_ASSERT_EQUAL(judge(0x100, &info, sizeof(info), &other_info, sizeof(info)),

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "request.h"
+
+#include "decode.h"
+
+#include <string.h>
+
+uint32_t vgpu_request_u32(const struct vgpu_trace_request *request, size_t offset)
+{
+	return vgpu_message_u32(request->request, request->request_len, offset);
+}
+
+uint32_t vgpu_request_command(const struct vgpu_trace_request *request)
+{
+	return vgpu_request_u32(request, offsetof(struct virtio_gpu_ctrl_hdr, type));
+}
+
+bool vgpu_request_accepted(const struct vgpu_trace_request *request)
+{
+	uint32_t type = vgpu_message_u32(request->response, request->used_len,
+					 offsetof(struct virtio_gpu_ctrl_hdr, type));
+
+	return type >= VIRTIO_GPU_RESP_OK_NODATA && type < VIRTIO_GPU_RESP_ERR_UNSPEC;
+}
+
+struct vgpu_entry_list vgpu_request_entries(const struct vgpu_trace_request *request)
+{
+	struct vgpu_entry_list list = {0};
+	size_t nr_entries;
+
+	switch (vgpu_request_command(request)) {
+	case VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING:
+		list.first = sizeof(struct virtio_gpu_resource_attach_backing);
+		nr_entries = offsetof(struct virtio_gpu_resource_attach_backing, nr_entries);
+		break;
+	case VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB:
+		list.first = sizeof(struct virtio_gpu_resource_create_blob);
+		nr_entries = offsetof(struct virtio_gpu_resource_create_blob, nr_entries);
+		break;
+	default:
+		return list;
+	}
+	if (request->request_len < list.first)
+		return list;
+	uint32_t said = vgpu_request_u32(request, nr_entries);
+	uint32_t there =
+		(request->request_len - list.first) / (uint32_t)sizeof(struct virtio_gpu_mem_entry);
+	list.count = said < there ? said : there;
+	return list;
+}
+
+struct virtio_gpu_mem_entry vgpu_request_entry(const struct vgpu_trace_request *request,
+					       const struct vgpu_entry_list *list, uint32_t index)
+{
+	struct virtio_gpu_mem_entry entry;
+
+	memcpy(&entry, request->request + list->first + index * sizeof(entry), sizeof(entry));
+	return entry;
+}
