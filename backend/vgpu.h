@@ -101,10 +101,13 @@ struct vgpu_output {
 	bool enabled;
 };
 
-/* What SET_SCANOUT made of one scanout; resource_id 0 means disabled. */
+/*
+ * What SET_SCANOUT or SET_SCANOUT_BLOB made of one scanout; resource_id 0 means
+ * disabled.
+ */
 struct vgpu_scanout {
 	uint32_t resource_id;
-	struct vgpu_rect rect; /* in the resource */
+	struct vgpu_rect rect; /* in the resource, or in the picture that a blob holds */
 };
 
 struct vgpu_cursor {

@@ -13,7 +13,7 @@
 
 #define BIT(n) (1ull << (n))
 
-static struct vgpu_rect rect_of(const struct virtio_gpu_rect *rect)
+struct vgpu_rect vgpu_rect_of(const struct virtio_gpu_rect *rect)
 {
 	return (struct vgpu_rect){.x = le32toh(rect->x),
 				  .y = le32toh(rect->y),
@@ -85,23 +85,19 @@ static uint32_t resource_unref(struct vgpu_device *device)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	for (uint32_t i = 0; i < device->num_scanouts; i++)
 		if (device->scanouts[i].resource_id == resource->id)
-			vgpu_scanout_set(device, i, NULL);
+			vgpu_scanout_set(device, i, NULL, NULL);
 	vgpu_resource_destroy(&device->resources, resource);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-static uint32_t resource_attach_backing(struct vgpu_device *device)
+uint32_t vgpu_attach_entries(struct vgpu_device *device, struct vgpu_resource *resource,
+			     size_t fixed_size, uint32_t num)
 {
-	const struct virtio_gpu_resource_attach_backing *request = (const void *)device->request;
-	const struct virtio_gpu_mem_entry *list = (const void *)(request + 1);
-	uint32_t num = le32toh(request->nr_entries);
-	struct vgpu_resource *resource = find(device, request->resource_id);
+	const struct virtio_gpu_mem_entry *list = (const void *)(device->request + fixed_size);
 
-	if (resource == NULL)
-		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (resource->backing != NULL || num > VGPU_BACKING_ENTRIES_MAX)
+	if (num > VGPU_BACKING_ENTRIES_MAX)
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
-	if (device->request_len < sizeof(*request) + num * sizeof(*list))
+	if (device->request_len < fixed_size + num * sizeof(*list))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	if (num == 0)
 		return VIRTIO_GPU_RESP_OK_NODATA;
@@ -116,7 +112,22 @@ static uint32_t resource_attach_backing(struct vgpu_device *device)
 	int rc = vgpu_resource_attach(&device->resources, resource, &device->memory, entries, num);
 	if (rc == -ENOMEM)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	if (rc == -EINVAL)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	return rc == 0 ? VIRTIO_GPU_RESP_OK_NODATA : VIRTIO_GPU_RESP_ERR_UNSPEC;
+}
+
+static uint32_t resource_attach_backing(struct vgpu_device *device)
+{
+	const struct virtio_gpu_resource_attach_backing *request = (const void *)device->request;
+	struct vgpu_resource *resource = find(device, request->resource_id);
+
+	if (resource == NULL)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (resource->backing != NULL)
+		return VIRTIO_GPU_RESP_ERR_UNSPEC;
+	return vgpu_attach_entries(device, resource, sizeof(*request),
+				   le32toh(request->nr_entries));
 }
 
 static uint32_t resource_detach_backing(struct vgpu_device *device)
@@ -134,10 +145,16 @@ static uint32_t transfer_to_host_2d(struct vgpu_device *device)
 {
 	const struct virtio_gpu_transfer_to_host_2d *request = (const void *)device->request;
 	struct vgpu_resource *resource = find(device, request->resource_id);
-	struct vgpu_rect rect = rect_of(&request->r);
+	struct vgpu_rect rect = vgpu_rect_of(&request->r);
 
 	if (resource == NULL || resource->backing == NULL)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	/*
+	 * A blob is read when it is flushed. Linux transfers its dumb buffers all the same,
+	 * before each flush, and complains of an error (VG-XFR-020).
+	 */
+	if (resource->blob_size != 0)
+		return VIRTIO_GPU_RESP_OK_NODATA;
 	if (!vgpu_rect_within(&rect, resource->width, resource->height))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	device->read_pitch = rect.width * VGPU_BYTES_PER_PIXEL;
@@ -160,17 +177,20 @@ static uint32_t set_scanout(struct vgpu_device *device)
 	if (scanout_id >= device->num_scanouts)
 		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
 	if (request->resource_id == 0) {
-		vgpu_scanout_set(device, scanout_id, NULL);
+		vgpu_scanout_set(device, scanout_id, NULL, NULL);
 		return VIRTIO_GPU_RESP_OK_NODATA;
 	}
 	const struct vgpu_resource *resource = find(device, request->resource_id);
-	if (resource == NULL)
+	/* Nothing says what the picture in a blob is (VG-SCN-021). */
+	if (resource == NULL || resource->blob_size != 0)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	struct vgpu_scanout scanout = {.resource_id = resource->id, .rect = rect_of(&request->r)};
+	const struct vgpu_layout layout = {.format = resource->format, .stride = resource->stride};
+	struct vgpu_scanout scanout = {.resource_id = resource->id,
+				       .rect = vgpu_rect_of(&request->r)};
 	if (scanout.rect.width == 0 || scanout.rect.height == 0 ||
 	    !vgpu_rect_within(&scanout.rect, resource->width, resource->height))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	vgpu_scanout_set(device, scanout_id, &scanout);
+	vgpu_scanout_set(device, scanout_id, &scanout, &layout);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -197,12 +217,15 @@ static uint32_t resource_flush(struct vgpu_device *device)
 {
 	const struct virtio_gpu_resource_flush *request = (const void *)device->request;
 	const struct vgpu_resource *resource = find(device, request->resource_id);
-	struct vgpu_rect rect = rect_of(&request->r);
+	struct vgpu_rect rect = vgpu_rect_of(&request->r);
 
 	if (resource == NULL)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (!vgpu_rect_within(&rect, resource->width, resource->height))
+	/* A blob has no size in pixels: what is flushed beside its scanouts is nothing. */
+	if (resource->blob_size == 0 && !vgpu_rect_within(&rect, resource->width, resource->height))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	if (resource->blob_size != 0 && vgpu_blob_read(device, resource, &rect) != 0)
+		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	for (uint32_t i = 0; i < device->num_scanouts; i++)
 		if (device->scanouts[i].resource_id == resource->id)
 			flush_scanout(device, i, &rect);
@@ -252,6 +275,22 @@ static const struct vgpu_command commands[] = {
 	 .feature = BIT(VIRTIO_GPU_F_EDID),
 	 .asks_display = true,
 	 .execute = get_edid},
+	{.type = VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID,
+	 .name = "RESOURCE_ASSIGN_UUID",
+	 .request_size = sizeof(struct virtio_gpu_resource_assign_uuid),
+	 .response_size = sizeof(struct virtio_gpu_resp_resource_uuid),
+	 .feature = BIT(VIRTIO_GPU_F_RESOURCE_UUID),
+	 .execute = vgpu_execute_assign_uuid},
+	{.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB,
+	 .name = "RESOURCE_CREATE_BLOB",
+	 .request_size = sizeof(struct virtio_gpu_resource_create_blob),
+	 .feature = BIT(VIRTIO_GPU_F_RESOURCE_BLOB),
+	 .execute = vgpu_execute_create_blob},
+	{.type = VIRTIO_GPU_CMD_SET_SCANOUT_BLOB,
+	 .name = "SET_SCANOUT_BLOB",
+	 .request_size = sizeof(struct virtio_gpu_set_scanout_blob),
+	 .feature = BIT(VIRTIO_GPU_F_RESOURCE_BLOB),
+	 .execute = vgpu_execute_set_scanout_blob},
 	{.type = VIRTIO_GPU_CMD_UPDATE_CURSOR,
 	 .name = "UPDATE_CURSOR",
 	 .queue = VGPU_QUEUE_CURSOR,
@@ -264,9 +303,6 @@ static const struct vgpu_command commands[] = {
 	 .execute = vgpu_execute_move_cursor},
 	{.type = VIRTIO_GPU_CMD_GET_CAPSET_INFO, .name = "GET_CAPSET_INFO"},
 	{.type = VIRTIO_GPU_CMD_GET_CAPSET, .name = "GET_CAPSET"},
-	{.type = VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, .name = "RESOURCE_ASSIGN_UUID"},
-	{.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, .name = "RESOURCE_CREATE_BLOB"},
-	{.type = VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, .name = "SET_SCANOUT_BLOB"},
 	{.type = VIRTIO_GPU_CMD_CTX_CREATE, .name = "CTX_CREATE"},
 	{.type = VIRTIO_GPU_CMD_CTX_DESTROY, .name = "CTX_DESTROY"},
 	{.type = VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, .name = "CTX_ATTACH_RESOURCE"},
@@ -320,10 +356,14 @@ const char *vgpu_type_name(uint32_t type)
 
 size_t vgpu_command_list_size(const struct vgpu_command *command, const void *request)
 {
-	if (command->type != VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING)
-		return 0;
 	const struct virtio_gpu_resource_attach_backing *attach = request;
-	uint32_t num = le32toh(attach->nr_entries);
+	const struct virtio_gpu_resource_create_blob *create = request;
+	uint32_t num = 0;
+
+	if (command->type == VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING)
+		num = le32toh(attach->nr_entries);
+	if (command->type == VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB)
+		num = le32toh(create->nr_entries);
 	/* More is refused, so it need not be read. */
 	return num <= VGPU_BACKING_ENTRIES_MAX ? num * sizeof(struct virtio_gpu_mem_entry) : 0;
 }
@@ -339,3 +379,7 @@ _Static_assert(sizeof(struct virtio_gpu_transfer_to_host_2d) == 56, "wire size")
 _Static_assert(sizeof(struct virtio_gpu_resource_attach_backing) == 32, "wire size");
 _Static_assert(sizeof(struct virtio_gpu_mem_entry) == 16, "wire size");
 _Static_assert(sizeof(struct virtio_gpu_update_cursor) == 56, "wire size");
+_Static_assert(sizeof(struct virtio_gpu_resource_assign_uuid) == 32, "wire size");
+_Static_assert(sizeof(struct virtio_gpu_resp_resource_uuid) == 40, "wire size");
+_Static_assert(sizeof(struct virtio_gpu_resource_create_blob) == 56, "wire size");
+_Static_assert(sizeof(struct virtio_gpu_set_scanout_blob) == 96, "wire size");

@@ -4,6 +4,8 @@
 
 #include <endian.h>
 
+#define CURSOR_STRIDE (VGPU_CURSOR_SIZE * VGPU_BYTES_PER_PIXEL)
+
 static void show(struct vgpu_device *device, uint32_t scanout_id, bool moved_only)
 {
 	if (device->display != NULL && device->display->cursor != NULL)
@@ -17,6 +19,33 @@ void vgpu_cursor_hide(struct vgpu_device *device, uint32_t scanout_id)
 		return;
 	device->cursors[scanout_id].visible = false;
 	show(device, scanout_id, false);
+}
+
+/* What the picture of a cursor is, as the format has it; the answer's type. */
+static uint32_t fetch_picture(struct vgpu_device *device, const struct vgpu_resource *resource,
+			      const struct vgpu_format **format, const uint8_t **picture)
+{
+	const struct vgpu_rows rows = {
+		.stride = CURSOR_STRIDE, .len = CURSOR_STRIDE, .count = VGPU_CURSOR_SIZE};
+
+	*format = resource->format;
+	*picture = resource->pixels;
+	if (resource->blob_size == 0)
+		return resource->width == VGPU_CURSOR_SIZE && resource->height == VGPU_CURSOR_SIZE
+			       ? VIRTIO_GPU_RESP_OK_NODATA
+			       : VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	if (resource->backing == NULL)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (resource->blob_size < sizeof(device->cursor_bytes))
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	/* A blob begins with rows of the one format that cursors have (VG-CUR-021). */
+	*format = vgpu_format_find(VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM);
+	*picture = device->cursor_bytes;
+	device->read_pitch = CURSOR_STRIDE;
+	return vgpu_resource_copy_rows(resource, &device->memory, &rows, device->cursor_bytes,
+				       &device->reads) == 0
+		       ? VIRTIO_GPU_RESP_OK_NODATA
+		       : VIRTIO_GPU_RESP_ERR_UNSPEC;
 }
 
 uint32_t vgpu_execute_update_cursor(struct vgpu_device *device)
@@ -33,12 +62,15 @@ uint32_t vgpu_execute_update_cursor(struct vgpu_device *device)
 		resource = vgpu_resource_find(&device->resources, le32toh(request->resource_id));
 		if (resource == NULL)
 			return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-		if (resource->width != VGPU_CURSOR_SIZE || resource->height != VGPU_CURSOR_SIZE)
-			return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+		const struct vgpu_format *format;
+		const uint8_t *picture;
+		uint32_t answer = fetch_picture(device, resource, &format, &picture);
+		if (answer != VIRTIO_GPU_RESP_OK_NODATA)
+			return answer;
 		/* The picture is the one of now, whatever becomes of the resource (VG-CUR-015). */
-		if (vgpu_format_convert(resource->format, resource->pixels, resource->stride,
-					cursor->pixels, sizeof(uint32_t) * VGPU_CURSOR_SIZE,
-					VGPU_CURSOR_SIZE, VGPU_CURSOR_SIZE, true) != 0)
+		if (vgpu_format_convert(format, picture, CURSOR_STRIDE, cursor->pixels,
+					CURSOR_STRIDE, VGPU_CURSOR_SIZE, VGPU_CURSOR_SIZE,
+					true) != 0)
 			return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 		cursor->hot_x = le32toh(request->hot_x);
 		cursor->hot_y = le32toh(request->hot_y);

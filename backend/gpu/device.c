@@ -16,7 +16,8 @@
 #define FEATURES                                                                                   \
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |                              \
 	 BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_F_RING_RESET) |     \
-	 BIT(VIRTIO_GPU_F_EDID))
+	 BIT(VIRTIO_GPU_F_EDID) | BIT(VIRTIO_GPU_F_RESOURCE_UUID) |                                \
+	 BIT(VIRTIO_GPU_F_RESOURCE_BLOB))
 
 static const char *const violation_texts[VGPU_NUM_VIOLATIONS] = {
 	[VGPU_VIOLATION_NO_VERSION_1] = "driver did not accept VERSION_1",
@@ -96,11 +97,13 @@ void vgpu_device_set_observer(struct vgpu_device *device, const struct vgpu_obse
 }
 
 void vgpu_scanout_set(struct vgpu_device *device, uint32_t scanout_id,
-		      const struct vgpu_scanout *scanout)
+		      const struct vgpu_scanout *scanout, const struct vgpu_layout *layout)
 {
 	static const struct vgpu_scanout disabled;
 
 	device->scanouts[scanout_id] = scanout != NULL ? *scanout : disabled;
+	if (layout != NULL)
+		device->layouts[scanout_id] = *layout;
 	if (device->display != NULL && device->display->set_scanout != NULL)
 		device->display->set_scanout(device->display_opaque, scanout_id,
 					     &device->scanouts[scanout_id]);
@@ -112,7 +115,7 @@ void vgpu_device_reset(struct vgpu_device *device)
 		device->queues[i] = (struct vgpu_virtqueue){0};
 	for (uint32_t i = 0; i < device->num_scanouts; i++) {
 		if (device->scanouts[i].resource_id != 0)
-			vgpu_scanout_set(device, i, NULL);
+			vgpu_scanout_set(device, i, NULL, NULL);
 		vgpu_cursor_hide(device, i);
 	}
 	memset(device->cursors, 0, sizeof(device->cursors));
@@ -268,6 +271,20 @@ const struct vgpu_cursor *vgpu_device_cursor(const struct vgpu_device *device, u
 	return scanout_id < device->num_scanouts ? &device->cursors[scanout_id] : NULL;
 }
 
+uint8_t *vgpu_scanout_pixel(const struct vgpu_device *device, uint32_t scanout_id, uint32_t x,
+			    uint32_t y)
+{
+	const struct vgpu_scanout *scanout = &device->scanouts[scanout_id];
+	const struct vgpu_layout *layout = &device->layouts[scanout_id];
+	/* UNREF disables the scanouts of a resource, so it is there. */
+	const struct vgpu_resource *resource =
+		vgpu_resource_find(&device->resources, scanout->resource_id);
+
+	return resource->pixels + (layout->offset - resource->pixels_begin) +
+	       (scanout->rect.y + y) * layout->stride +
+	       ((size_t)scanout->rect.x + x) * VGPU_BYTES_PER_PIXEL;
+}
+
 int vgpu_device_read_scanout(const struct vgpu_device *device, uint32_t scanout_id,
 			     const struct vgpu_rect *rect, uint32_t *pixels, size_t stride)
 {
@@ -276,13 +293,10 @@ int vgpu_device_read_scanout(const struct vgpu_device *device, uint32_t scanout_
 	const struct vgpu_rect *shown = &device->scanouts[scanout_id].rect;
 	if (!vgpu_rect_within(rect, shown->width, shown->height))
 		return -EINVAL;
-	/* UNREF disables the scanouts of a resource, so it is there. */
-	const struct vgpu_resource *resource =
-		vgpu_resource_find(&device->resources, device->scanouts[scanout_id].resource_id);
-	const uint8_t *from = resource->pixels + (shown->y + rect->y) * resource->stride +
-			      (size_t)(shown->x + rect->x) * VGPU_BYTES_PER_PIXEL;
-	return vgpu_format_convert(resource->format, from, resource->stride, pixels, stride,
-				   rect->width, rect->height, false);
+	const struct vgpu_layout *layout = &device->layouts[scanout_id];
+	return vgpu_format_convert(
+		layout->format, vgpu_scanout_pixel(device, scanout_id, rect->x, rect->y),
+		layout->stride, pixels, stride, rect->width, rect->height, false);
 }
 
 /* ---- requests ------------------------------------------------------------------- */

@@ -10,15 +10,23 @@
 
 /* A longer list of backing entries is refused (VG-BAK-008). */
 #define VGPU_BACKING_ENTRIES_MAX 16384u
-/* The longest request: RESOURCE_ATTACH_BACKING with its entries. */
+/* The longest request: RESOURCE_CREATE_BLOB with its entries. */
 #define VGPU_REQUEST_MAX                                                                           \
-	(sizeof(struct virtio_gpu_resource_attach_backing) +                                       \
+	(sizeof(struct virtio_gpu_resource_create_blob) +                                          \
 	 VGPU_BACKING_ENTRIES_MAX * sizeof(struct virtio_gpu_mem_entry))
 
 union vgpu_response {
 	struct virtio_gpu_ctrl_hdr hdr;
 	struct virtio_gpu_resp_display_info display_info;
 	struct virtio_gpu_resp_edid edid;
+	struct virtio_gpu_resp_resource_uuid uuid;
+};
+
+/* How the picture that a scanout shows a part of lies in its resource. */
+struct vgpu_layout {
+	const struct vgpu_format *format;
+	uint64_t offset; /* of its first byte */
+	size_t stride;
 };
 
 struct vgpu_device {
@@ -43,6 +51,7 @@ struct vgpu_device {
 	struct vgpu_virtqueue queues[VGPU_NUM_QUEUES];
 	struct vgpu_resources resources;
 	struct vgpu_scanout scanouts[VGPU_MAX_SCANOUTS];
+	struct vgpu_layout layouts[VGPU_MAX_SCANOUTS]; /* of those that are not disabled */
 	struct vgpu_cursor cursors[VGPU_MAX_SCANOUTS];
 	uint64_t violations[VGPU_NUM_VIOLATIONS];
 
@@ -53,6 +62,9 @@ struct vgpu_device {
 	union vgpu_response response;
 	struct vgpu_reads reads;
 	uint32_t read_pitch;
+	/* A cursor that was read from a blob. */
+	_Alignas(4) uint8_t
+		cursor_bytes[VGPU_CURSOR_SIZE * VGPU_CURSOR_SIZE * VGPU_BYTES_PER_PIXEL];
 	struct vgpu_frame_event frames[VGPU_MAX_SCANOUTS];
 	unsigned int num_frames;
 };
@@ -76,12 +88,29 @@ const struct vgpu_command *vgpu_command_find(uint32_t type);
 /* Bytes that follow the fixed part of a request whose fixed part has been read. */
 size_t vgpu_command_list_size(const struct vgpu_command *command, const void *request);
 
+uint32_t vgpu_execute_create_blob(struct vgpu_device *device);
+uint32_t vgpu_execute_set_scanout_blob(struct vgpu_device *device);
+uint32_t vgpu_execute_assign_uuid(struct vgpu_device *device);
 uint32_t vgpu_execute_update_cursor(struct vgpu_device *device);
 uint32_t vgpu_execute_move_cursor(struct vgpu_device *device);
 
+/* Attaches the entries that follow the fixed part of the request. Returns the answer's type. */
+uint32_t vgpu_attach_entries(struct vgpu_device *device, struct vgpu_resource *resource,
+			     size_t fixed_size, uint32_t num);
+/*
+ * Reads what the scanouts show of a blob that a flush of rect touches: all of it, once.
+ * -EFAULT: the guest's memory has gone.
+ */
+int vgpu_blob_read(struct vgpu_device *device, const struct vgpu_resource *blob,
+		   const struct vgpu_rect *rect);
+struct vgpu_rect vgpu_rect_of(const struct virtio_gpu_rect *rect);
+
 /* Sets or, with NULL, disables a scanout, and tells the display. */
 void vgpu_scanout_set(struct vgpu_device *device, uint32_t scanout_id,
-		      const struct vgpu_scanout *scanout);
+		      const struct vgpu_scanout *scanout, const struct vgpu_layout *layout);
+/* The device's copy of a scanout's pixel; the scanout must not be disabled. */
+uint8_t *vgpu_scanout_pixel(const struct vgpu_device *device, uint32_t scanout_id, uint32_t x,
+			    uint32_t y);
 void vgpu_cursor_hide(struct vgpu_device *device, uint32_t scanout_id);
 
 #endif

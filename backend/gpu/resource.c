@@ -36,7 +36,15 @@ static int charge(struct vgpu_resources *resources, uint64_t bytes)
 /* Pixels and the struct: a guest must not get the latter for nothing either. */
 static uint64_t cost(const struct vgpu_resource *resource)
 {
-	return sizeof(*resource) + (uint64_t)resource->stride * resource->height;
+	return sizeof(*resource) + resource->pixels_len;
+}
+
+static void insert(struct vgpu_resources *resources, struct vgpu_resource *resource)
+{
+	struct vgpu_resource **head = bucket(resources, resource->id);
+
+	resource->next = *head;
+	*head = resource;
 }
 
 int vgpu_resource_create(struct vgpu_resources *resources, uint32_t id,
@@ -60,6 +68,7 @@ int vgpu_resource_create(struct vgpu_resources *resources, uint32_t id,
 	resource->height = height;
 	resource->format = format;
 	resource->stride = stride;
+	resource->pixels_len = bytes;
 	if (charge(resources, cost(resource)) != 0) {
 		free(resource);
 		return -ENOMEM;
@@ -70,9 +79,23 @@ int vgpu_resource_create(struct vgpu_resources *resources, uint32_t id,
 		free(resource);
 		return -ENOMEM;
 	}
-	struct vgpu_resource **head = bucket(resources, id);
-	resource->next = *head;
-	*head = resource;
+	insert(resources, resource);
+	return 0;
+}
+
+int vgpu_resource_create_blob(struct vgpu_resources *resources, uint32_t id, uint64_t size)
+{
+	struct vgpu_resource *resource = calloc(1, sizeof(*resource));
+
+	if (resource == NULL)
+		return -ENOMEM;
+	resource->id = id;
+	resource->blob_size = size;
+	if (charge(resources, cost(resource)) != 0) {
+		free(resource);
+		return -ENOMEM;
+	}
+	insert(resources, resource);
 	return 0;
 }
 
@@ -130,6 +153,11 @@ int vgpu_resource_attach(struct vgpu_resources *resources, struct vgpu_resource 
 			goto refuse;
 		}
 		len += entries[i].len;
+	}
+	if (len < resource->blob_size) {
+		resources->used -= num_entries * sizeof(*entries);
+		rc = -EINVAL;
+		goto refuse;
 	}
 	resource->backing = entries;
 	resource->num_backing = num_entries;
@@ -222,33 +250,77 @@ static int gather(const struct vgpu_resource *resource, const struct vgpu_memory
 	return 0;
 }
 
+int vgpu_resource_copy_rows(const struct vgpu_resource *resource, const struct vgpu_memory *memory,
+			    const struct vgpu_rows *rows, uint8_t *to, struct vgpu_reads *reads)
+{
+	struct cursor at = {0};
+
+	/* Whole rows follow each other on both sides. */
+	if (rows->len == rows->stride)
+		return gather(resource, memory, &at, rows->offset, to, rows->len * rows->count,
+			      reads);
+	for (uint32_t y = 0; y < rows->count; y++) {
+		/* Cannot overflow: the rows and what they are copied to are each below 2^63. */
+		uint64_t from = rows->offset + y * rows->stride;
+
+		if (from >= resource->backing_len)
+			break;
+		int rc = gather(resource, memory, &at, from, to, rows->len, reads);
+		if (rc != 0)
+			return rc;
+		to += rows->stride;
+	}
+	return 0;
+}
+
 int vgpu_resource_transfer(struct vgpu_resource *resource, const struct vgpu_memory *memory,
 			   const struct vgpu_rect *rect, uint64_t offset, struct vgpu_reads *reads)
 {
-	uint64_t row = (uint64_t)rect->width * VGPU_BYTES_PER_PIXEL;
+	const struct vgpu_rows rows = {.offset = offset,
+				       .stride = resource->stride,
+				       .len = (uint64_t)rect->width * VGPU_BYTES_PER_PIXEL,
+				       .count = rect->height};
 	uint8_t *to = resource->pixels + rect->y * resource->stride +
 		      (size_t)rect->x * VGPU_BYTES_PER_PIXEL;
-	struct cursor at = {0};
 
 	if (rect->width == 0 || rect->height == 0)
 		return 0;
 	if (offset >= resource->backing_len)
 		return -EINVAL;
-	/* Whole rows follow each other on both sides. */
-	if (rect->width == resource->width)
-		return gather(resource, memory, &at, offset, to, row * rect->height, reads);
-	for (uint32_t y = 0; y < rect->height; y++) {
-		/* Cannot overflow: offset and the resource are each below 2^63. */
-		uint64_t from = offset + y * (uint64_t)resource->stride;
+	return vgpu_resource_copy_rows(resource, memory, &rows, to, reads);
+}
 
-		if (from >= resource->backing_len)
-			break;
-		int rc = gather(resource, memory, &at, from, to, row, reads);
-		if (rc != 0)
-			return rc;
-		to += resource->stride;
+int vgpu_resource_hold(struct vgpu_resources *resources, struct vgpu_resource *resource,
+		       uint64_t begin, uint64_t end, bool keep)
+{
+	uint64_t old_end = resource->pixels_begin + resource->pixels_len;
+	bool any = resource->pixels != NULL;
+
+	if (any && begin >= resource->pixels_begin && end <= old_end)
+		return 0;
+	if (any && keep) {
+		begin = begin < resource->pixels_begin ? begin : resource->pixels_begin;
+		end = end > old_end ? end : old_end;
 	}
+	resources->used -= resource->pixels_len;
+	if (charge(resources, end - begin) != 0)
+		goto refuse;
+	uint8_t *pixels = calloc(1, end - begin);
+	if (pixels == NULL) {
+		resources->used -= end - begin;
+		goto refuse;
+	}
+	if (any && keep)
+		memcpy(pixels + (resource->pixels_begin - begin), resource->pixels,
+		       resource->pixels_len);
+	free(resource->pixels);
+	resource->pixels = pixels;
+	resource->pixels_begin = begin;
+	resource->pixels_len = end - begin;
 	return 0;
+refuse:
+	resources->used += resource->pixels_len;
+	return -ENOMEM;
 }
 
 bool vgpu_rect_within(const struct vgpu_rect *rect, uint32_t width, uint32_t height)

@@ -15,6 +15,8 @@ extern const struct unit_suite hostile_suite;
 
 #define ROUNDS	     60000
 #define MEMORY_LIMIT (8u << 20)
+/* With UUIDs and blobs. */
+#define FEATURES (GUEST_FEATURES | 1u << 2 | 1u << 3)
 
 struct dice {
 	uint64_t state;
@@ -57,9 +59,21 @@ static uint64_t address(struct dice *dice)
 	return GUEST_RAM + GUEST_PIXELS + roll(dice) % (GUEST_RAM_SIZE - GUEST_PIXELS + 64);
 }
 
-static const uint32_t types[] = {0x100, 0x101, 0x101, 0x101, 0x102, 0x103, 0x103, 0x104,
-				 0x104, 0x105, 0x105, 0x105, 0x105, 0x106, 0x106, 0x106,
-				 0x107, 0x10a, 0x10c, 0x207, 0x300, 0x301};
+/* Eight of them; returns their length. */
+static uint32_t add_entries(struct dice *dice, uint32_t *words)
+{
+	for (uint32_t i = 0; i < 8; i++) {
+		uint64_t gpa = address(dice);
+
+		memcpy(&words[4 * i], &gpa, sizeof(gpa));
+		words[2 + 4 * i] = once_in(dice, 50) ? any_value(dice) : 1 + roll(dice) % 9000;
+	}
+	return 8 * 16;
+}
+
+static const uint32_t types[] = {0x100, 0x101, 0x101, 0x101, 0x102, 0x103, 0x103, 0x104, 0x104,
+				 0x105, 0x105, 0x105, 0x105, 0x106, 0x106, 0x106, 0x107, 0x10a,
+				 0x10b, 0x10c, 0x10c, 0x10d, 0x10d, 0x207, 0x300, 0x301};
 
 /* Fills a request; returns its length. */
 static uint32_t make_request(struct dice *dice, uint32_t *words, unsigned int *queue)
@@ -103,14 +117,29 @@ static uint32_t make_request(struct dice *dice, uint32_t *words, unsigned int *q
 	case 0x106:
 		words[6] = roll(dice) % 6;
 		words[7] = once_in(dice, 10) ? any_value(dice) : roll(dice) % 9;
-		len = 32 + 16 * 8;
-		for (uint32_t i = 0; i < 8; i++) {
-			uint64_t gpa = address(dice);
-
-			memcpy(&words[8 + 4 * i], &gpa, sizeof(gpa));
-			words[10 + 4 * i] =
-				once_in(dice, 50) ? any_value(dice) : 1 + roll(dice) % 9000;
-		}
+		len = 32 + add_entries(dice, &words[8]);
+		break;
+	case 0x10b:
+		words[6] = roll(dice) % 6;
+		break;
+	case 0x10c:
+		words[6] = roll(dice) % 6; /* id, memory, flags */
+		words[7] = once_in(dice, 10) ? any_value(dice) : 1;
+		words[8] = once_in(dice, 10) ? any_value(dice) : roll(dice) % 8;
+		words[9] = once_in(dice, 10) ? any_value(dice) : roll(dice) % 9;
+		words[12] = once_in(dice, 10) ? any_value(dice) : roll(dice) % 20000;
+		words[13] = once_in(dice, 30) ? any_value(dice) : 0;
+		len = 56 + add_entries(dice, &words[14]);
+		break;
+	case 0x10d:
+		words[10] = roll(dice) % 5;
+		words[11] = roll(dice) % 6;
+		words[12] += 12;
+		words[13] += 12;
+		words[14] = once_in(dice, 10) ? any_value(dice) : 1 + roll(dice) % 2;
+		words[16] = once_in(dice, 10) ? any_value(dice) : 256 + 4 * (roll(dice) % 16);
+		words[20] = once_in(dice, 10) ? any_value(dice) : 4 * (roll(dice) % 99);
+		len = 96;
 		break;
 	case 0x300:
 	case 0x301:
@@ -194,7 +223,7 @@ static void send_one(struct dice *dice, struct guest *guest)
 	guest_write(guest, 0x050, queue);
 	bool answered = guest->used[queue]->idx != used;
 	if (vgpu_device_needs_reset(guest->device) || !answered || once_in(dice, 5000))
-		guest_init_device(guest, GUEST_FEATURES | (uint64_t)once_in(dice, 2) << 29);
+		guest_init_device(guest, FEATURES | (uint64_t)once_in(dice, 2) << 29);
 }
 
 static void random_guests_do_no_harm(void)
@@ -203,7 +232,7 @@ static void random_guests_do_no_harm(void)
 	struct guest guest;
 	uint32_t row[80];
 
-	guest_start_with(&guest, 3, GUEST_FEATURES, MEMORY_LIMIT);
+	guest_start_with(&guest, 3, FEATURES, MEMORY_LIMIT);
 	for (uint32_t i = 0; i < GUEST_RAM_SIZE - GUEST_PIXELS; i++)
 		guest.ram[GUEST_PIXELS + i] = (uint8_t)roll(&dice);
 	for (int i = 0; i < ROUNDS; i++) {

@@ -11,6 +11,7 @@ extern const struct unit_suite mem_map_suite;
 extern const struct unit_suite virtqueue_suite;
 extern const struct unit_suite packed_suite;
 extern const struct unit_suite device_suite;
+extern const struct unit_suite blob_suite;
 extern const struct unit_suite mmio_suite;
 extern const struct unit_suite hostile_suite;
 extern const struct unit_suite edid_suite;
@@ -26,6 +27,7 @@ extern const struct unit_suite decode_suite;
 extern const struct unit_suite golden_suite;
 extern const struct unit_suite target_suite;
 extern const struct unit_suite player_suite;
+extern const struct unit_suite blob_replay_suite;
 extern const struct unit_suite replay_suite;
 extern const struct unit_suite report_suite;
 
@@ -35,6 +37,7 @@ static const struct unit_suite *const suites[] = {
 	&virtqueue_suite,
 	&packed_suite,
 	&device_suite,
+	&blob_suite,
 	&mmio_suite,
 	&hostile_suite,
 	&edid_suite,
@@ -50,6 +53,7 @@ static const struct unit_suite *const suites[] = {
 	&golden_suite,
 	&target_suite,
 	&player_suite,
+	&blob_replay_suite,
 	&replay_suite,
 	&report_suite,
 	/* clang-format on */

@@ -95,22 +95,12 @@ static void edid_gate(struct rig *t)
 static void uuid_gate(struct rig *t)
 {
 	struct resource r = bare_2d(t, 16, 16, B8G8R8X8);
-	struct virtio_gpu_resource_assign_uuid request = {
-		.hdr = header(VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID),
-		.resource_id = htole32(r.id),
-	};
 
-	expect_error(t, submit_struct(t, &request, sizeof(request)), VIRTIO_GPU_RESP_ERR_UNSPEC);
+	expect_error(t, assign_uuid(t, r.id), VIRTIO_GPU_RESP_ERR_UNSPEC);
 }
 
 static void blob_gate(struct rig *t)
 {
-	struct virtio_gpu_resource_create_blob create = {
-		.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB),
-		.resource_id = htole32(1),
-		.blob_mem = htole32(VIRTIO_GPU_BLOB_MEM_GUEST),
-		.size = htole64(4096),
-	};
 	struct virtio_gpu_set_scanout_blob scanout = {
 		.hdr = header(VIRTIO_GPU_CMD_SET_SCANOUT_BLOB),
 		.resource_id = htole32(1),
@@ -124,7 +114,8 @@ static void blob_gate(struct rig *t)
 		.resource_id = htole32(1),
 	};
 
-	expect_error(t, submit_struct(t, &create, sizeof(create)), VIRTIO_GPU_RESP_ERR_UNSPEC);
+	expect_error(t, create_blob_of(t, blob_request(1, 4096), NULL, 0),
+		     VIRTIO_GPU_RESP_ERR_UNSPEC);
 	expect_error(t, submit_struct(t, &scanout, sizeof(scanout)), VIRTIO_GPU_RESP_ERR_UNSPEC);
 	expect_error(t, submit_struct(t, &map, sizeof(map)), VIRTIO_GPU_RESP_ERR_UNSPEC);
 	expect_error(t, submit_struct(t, &unmap, sizeof(unmap)), VIRTIO_GPU_RESP_ERR_UNSPEC);

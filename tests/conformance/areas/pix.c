@@ -85,33 +85,16 @@ static void bytes_not_colors(struct rig *t)
 	expect_screen(t, 0, red_and_blue_swapped(t, p));
 }
 
-static void show_blob(struct rig *t, const struct resource *r, uint32_t format)
-{
-	const struct virtio_gpu_set_scanout_blob request = {
-		.hdr = header(VIRTIO_GPU_CMD_SET_SCANOUT_BLOB),
-		.r = {0, 0, htole32(64), htole32(64)},
-		.resource_id = htole32(r->id),
-		.width = htole32(64),
-		.height = htole32(64),
-		.format = htole32(format),
-		.strides = {htole32(r->stride)},
-	};
-
-	expect_ok(t, submit_struct(t, &request, sizeof(request)));
-	expect_ok(t, flush(t, rect(0, 0, 64, 64), r->id));
-}
-
 static void blob_of_either_format(struct rig *t)
 {
-	struct resource r = {.id = new_id(t), .stride = 64 * 4, .size = 64 * 64 * 4};
+	struct resource r = resource_blob(t, 64, 64, B8G8R8A8);
 	const struct picture *p = pattern(t, 64, 64, 2);
 
-	r.gpa = guest_alloc(t, r.size);
-	store_picture(t, r.gpa, r.stride, B8G8R8A8, p);
-	expect_ok(t, create_blob(t, r.id, r.gpa, r.size, 0));
-	show_blob(t, &r, B8G8R8A8);
+	store(t, &r, p);
+	show_blob(t, &r, 0);
 	expect_screen(t, 0, p);
-	show_blob(t, &r, R8G8B8A8);
+	r.format = R8G8B8A8;
+	show_blob(t, &r, 0);
 	expect_screen(t, 0, red_and_blue_swapped(t, p));
 }
 

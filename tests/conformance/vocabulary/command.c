@@ -120,20 +120,52 @@ struct reply create_2d(struct rig *t, uint32_t id, uint32_t width, uint32_t heig
 	return submit_struct(t, &request, sizeof(request));
 }
 
+struct virtio_gpu_resource_create_blob blob_request(uint32_t id, uint64_t size)
+{
+	return (struct virtio_gpu_resource_create_blob){
+		.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB),
+		.resource_id = htole32(id),
+		.blob_mem = htole32(VIRTIO_GPU_BLOB_MEM_GUEST),
+		.size = htole64(size),
+	};
+}
+
+/* A request whose fixed part knows how many entries follow it. */
+static struct reply submit_with_entries(struct rig *t, const void *fixed, size_t fixed_size,
+					const struct virtio_gpu_mem_entry *entries,
+					uint32_t num_entries)
+{
+	size_t len = fixed_size + num_entries * sizeof(*entries);
+	uint8_t *request = keep(t, len);
+
+	memcpy(request, fixed, fixed_size);
+	if (num_entries > 0)
+		memcpy(request + fixed_size, entries, num_entries * sizeof(*entries));
+	return submit_struct(t, request, (uint32_t)len);
+}
+
+struct reply create_blob_of(struct rig *t, struct virtio_gpu_resource_create_blob request,
+			    const struct virtio_gpu_mem_entry *entries, uint32_t num_entries)
+{
+	request.nr_entries = htole32(num_entries);
+	return submit_with_entries(t, &request, sizeof(request), entries, num_entries);
+}
+
 struct reply create_blob(struct rig *t, uint32_t id, uint64_t gpa, uint32_t size,
 			 uint32_t blob_flags)
 {
-	const struct {
-		struct virtio_gpu_resource_create_blob head;
-		struct virtio_gpu_mem_entry entry;
-	} request = {
-		.head = {.hdr = header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB),
-			 .resource_id = htole32(id),
-			 .blob_mem = htole32(VIRTIO_GPU_BLOB_MEM_GUEST),
-			 .blob_flags = htole32(blob_flags),
-			 .nr_entries = htole32(1),
-			 .size = htole64(size)},
-		.entry = entry(gpa, size),
+	struct virtio_gpu_resource_create_blob request = blob_request(id, size);
+	struct virtio_gpu_mem_entry one = entry(gpa, size);
+
+	request.blob_flags = htole32(blob_flags);
+	return create_blob_of(t, request, &one, 1);
+}
+
+struct reply assign_uuid(struct rig *t, uint32_t id)
+{
+	struct virtio_gpu_resource_assign_uuid request = {
+		.hdr = header(VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID),
+		.resource_id = htole32(id),
 	};
 
 	return submit_struct(t, &request, sizeof(request));
@@ -197,13 +229,8 @@ struct reply attach(struct rig *t, uint32_t id, const struct virtio_gpu_mem_entr
 		.resource_id = htole32(id),
 		.nr_entries = htole32(num_entries),
 	};
-	size_t len = sizeof(head) + num_entries * sizeof(*entries);
-	uint8_t *request = keep(t, len);
 
-	memcpy(request, &head, sizeof(head));
-	if (num_entries > 0)
-		memcpy(request + sizeof(head), entries, num_entries * sizeof(*entries));
-	return submit_struct(t, request, (uint32_t)len);
+	return submit_with_entries(t, &head, sizeof(head), entries, num_entries);
 }
 
 struct reply attach_one(struct rig *t, uint32_t id, uint64_t gpa, uint32_t len)
@@ -312,6 +339,36 @@ struct resource resource_2d(struct rig *t, uint32_t width, uint32_t height, uint
 	return r;
 }
 
+struct resource resource_blob(struct rig *t, uint32_t width, uint32_t height, uint32_t format)
+{
+	struct resource r = {
+		.id = new_id(t),
+		.width = width,
+		.height = height,
+		.format = format,
+		.stride = width * 4,
+		.size = width * 4 * height,
+	};
+
+	r.gpa = guest_alloc(t, r.size);
+	must(t, create_blob(t, r.id, r.gpa, r.size, VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE));
+	return r;
+}
+
+struct virtio_gpu_set_scanout_blob scanout_request(const struct resource *blob, uint32_t scanout)
+{
+	return (struct virtio_gpu_set_scanout_blob){
+		.hdr = header(VIRTIO_GPU_CMD_SET_SCANOUT_BLOB),
+		.r = le_rect(whole(blob)),
+		.scanout_id = htole32(scanout),
+		.resource_id = htole32(blob->id),
+		.width = htole32(blob->width),
+		.height = htole32(blob->height),
+		.format = htole32(blob->format),
+		.strides = {htole32(blob->stride)},
+	};
+}
+
 struct virtio_gpu_rect whole(const struct resource *r)
 {
 	return rect(0, 0, r->width, r->height);
@@ -332,6 +389,14 @@ void show(struct rig *t, const struct resource *r, uint32_t scanout)
 {
 	must(t, set_scanout(t, whole(r), scanout, r->id));
 	must(t, flush(t, whole(r), r->id));
+}
+
+void show_blob(struct rig *t, const struct resource *blob, uint32_t scanout)
+{
+	const struct virtio_gpu_set_scanout_blob request = scanout_request(blob, scanout);
+
+	must(t, submit_struct(t, &request, sizeof(request)));
+	must(t, flush(t, whole(blob), blob->id));
 }
 
 const struct picture *show_pattern(struct rig *t, const struct resource *r, uint32_t scanout)

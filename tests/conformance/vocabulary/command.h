@@ -44,6 +44,11 @@ struct reply create_2d(struct rig *t, uint32_t id, uint32_t width, uint32_t heig
 /* A blob of size bytes of guest memory in one piece. */
 struct reply create_blob(struct rig *t, uint32_t id, uint64_t gpa, uint32_t size,
 			 uint32_t blob_flags);
+/* The request for a blob of guest memory, without flags and entries, and its sending. */
+struct virtio_gpu_resource_create_blob blob_request(uint32_t id, uint64_t size);
+struct reply create_blob_of(struct rig *t, struct virtio_gpu_resource_create_blob request,
+			    const struct virtio_gpu_mem_entry *entries, uint32_t num_entries);
+struct reply assign_uuid(struct rig *t, uint32_t id);
 struct reply unref(struct rig *t, uint32_t id);
 struct reply set_scanout(struct rig *t, struct virtio_gpu_rect r, uint32_t scanout, uint32_t id);
 struct reply flush(struct rig *t, struct virtio_gpu_rect r, uint32_t id);
@@ -76,6 +81,10 @@ uint32_t new_id(struct rig *t);
 struct resource resource_2d(struct rig *t, uint32_t width, uint32_t height, uint32_t format);
 /* The same without backing; gpa and size are 0. */
 struct resource bare_2d(struct rig *t, uint32_t width, uint32_t height, uint32_t format);
+/* A blob of zeros that is a picture of that size. */
+struct resource resource_blob(struct rig *t, uint32_t width, uint32_t height, uint32_t format);
+/* The request that sets a scanout to all of it. */
+struct virtio_gpu_set_scanout_blob scanout_request(const struct resource *blob, uint32_t scanout);
 struct virtio_gpu_rect whole(const struct resource *r);
 /* Writes a picture of its size into its backing. */
 void store(struct rig *t, const struct resource *r, const struct picture *p);
@@ -83,6 +92,7 @@ void store(struct rig *t, const struct resource *r, const struct picture *p);
 void upload(struct rig *t, const struct resource *r, const struct picture *p);
 /* Scanout to all of it, then flushes all of it. */
 void show(struct rig *t, const struct resource *r, uint32_t scanout);
+void show_blob(struct rig *t, const struct resource *blob, uint32_t scanout);
 /* A picture with a pattern, uploaded and shown: what a screen shows before something is tried. */
 const struct picture *show_pattern(struct rig *t, const struct resource *r, uint32_t scanout);
 

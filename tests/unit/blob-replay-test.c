@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* A guest that draws with blobs is recorded, and plays as it was. */
+#include "guest.h"
+#include "player.h"
+#include "recorder.h"
+#include "scene.h"
+#include "unit.h"
+
+#include <endian.h>
+#include <linux/virtio_gpu.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const struct unit_suite blob_replay_suite;
+
+#define FEATURES                                                                                   \
+	(GUEST_FEATURES | 1ull << VIRTIO_GPU_F_RESOURCE_BLOB | 1ull << VIRTIO_GPU_F_RESOURCE_UUID)
+#define FRAMES	  6
+#define REQUESTS  14
+#define CREATE	  0 /* numbers of requests */
+#define FLUSH	  2
+#define FLUSH_TWO 4
+
+/* 64 x 48 pixels in rows of 300 bytes, from byte 400 on; the halves are in two places. */
+static void draw(struct guest *guest, uint8_t seed)
+{
+	for (uint32_t i = 0; i < 0x10000; i++)
+		guest->ram[GUEST_PIXELS + i] = (uint8_t)(seed + i / 3 * 5 + (i >> 8));
+}
+
+static void create(struct guest *guest, uint32_t id)
+{
+	const struct {
+		struct virtio_gpu_resource_create_blob head;
+		struct virtio_gpu_mem_entry entries[2];
+	} request = {
+		.head = {.hdr.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB,
+			 .resource_id = id,
+			 .blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST,
+			 .nr_entries = 2,
+			 .size = 20000},
+		.entries = {{.addr = GUEST_RAM + GUEST_PIXELS + 0x8004, .length = 10001},
+			    {.addr = GUEST_RAM + GUEST_PIXELS + 7, .length = 9999}},
+	};
+
+	CU_ASSERT_EQUAL(guest_command(guest, &request, sizeof(request)), VIRTIO_GPU_RESP_OK_NODATA);
+}
+
+static void show(struct guest *guest, uint32_t scanout, uint32_t id, struct virtio_gpu_rect rect)
+{
+	const struct virtio_gpu_set_scanout_blob request = {
+		.hdr.type = VIRTIO_GPU_CMD_SET_SCANOUT_BLOB,
+		.r = rect,
+		.scanout_id = scanout,
+		.resource_id = id,
+		.width = 64,
+		.height = 48,
+		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
+		.strides = {300},
+		.offsets = {400},
+	};
+
+	CU_ASSERT_EQUAL(guest_command(guest, &request, sizeof(request)), VIRTIO_GPU_RESP_OK_NODATA);
+}
+
+static void assign_uuid(struct guest *guest, uint32_t id)
+{
+	const struct virtio_gpu_resource_assign_uuid request = {
+		.hdr.type = VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, .resource_id = id};
+
+	CU_ASSERT_EQUAL(guest_command(guest, &request, sizeof(request)),
+			VIRTIO_GPU_RESP_OK_RESOURCE_UUID);
+}
+
+static void cursor(struct guest *guest, uint32_t id)
+{
+	const struct virtio_gpu_update_cursor request = {.hdr.type = VIRTIO_GPU_CMD_UPDATE_CURSOR,
+							 .resource_id = id};
+
+	CU_ASSERT_EQUAL(guest_send(guest, VGPU_QUEUE_CURSOR, &request, sizeof(request), 24), 24);
+}
+
+static void play_guest(struct guest *guest)
+{
+	const struct vgpu_rect all = {0, 0, 64, 48};
+
+	create(guest, 1);
+	show(guest, 0, 1, (struct virtio_gpu_rect){0, 0, 64, 48});
+	draw(guest, 1);
+	guest_flush(guest, 1, all);
+	/* a part of it on another screen, in another place of the first one's picture */
+	show(guest, 1, 1, (struct virtio_gpu_rect){3, 5, 20, 30});
+	draw(guest, 77);
+	guest_flush(guest, 1, (struct vgpu_rect){3, 5, 1, 1});
+	guest_transfer(guest, 1, all, 0);
+	draw(guest, 200);
+	guest_flush(guest, 1, (struct vgpu_rect){0, 0, 1, 1});
+	cursor(guest, 1);
+	assign_uuid(guest, 1);
+	assign_uuid(guest, 1);
+	create(guest, 2);
+	show(guest, 0, 2, (struct virtio_gpu_rect){0, 0, 64, 48});
+	guest_flush(guest, 2, all);
+	draw(guest, 9);
+	guest_flush(guest, 1, all);
+}
+
+static void record(const char *path)
+{
+	struct guest guest;
+
+	guest_start_with(&guest, 2, FEATURES, 0);
+	struct vgpu_trace_writer *writer = vgpu_trace_writer_open(path, NULL, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(writer);
+	struct vgpu_recorder *recorder = vgpu_recorder_new(guest.device, writer);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(recorder);
+	guest_init_device(&guest, FEATURES);
+	play_guest(&guest);
+	vgpu_recorder_free(recorder);
+	CU_ASSERT_EQUAL(vgpu_trace_writer_close(writer, vgpu_device_violations(guest.device), NULL),
+			0);
+	guest_stop(&guest);
+}
+
+struct tally {
+	unsigned int equal, different, right, wrong, incomparable;
+};
+
+static void on_answer(void *opaque, const struct vgpu_player_answer *answer)
+{
+	struct tally *tally = opaque;
+
+	tally->equal += answer->verdict == VGPU_ANSWER_EQUAL;
+	tally->different += answer->verdict != VGPU_ANSWER_EQUAL;
+}
+
+static void on_frame(void *opaque, const struct vgpu_player_frame *frame)
+{
+	struct tally *tally = opaque;
+	struct vgpu_frame_hash hash;
+
+	tally->incomparable += !frame->comparable;
+	if (frame->actual == NULL)
+		return;
+	hash = vgpu_frame_hash(frame->actual);
+	tally->right += vgpu_frame_hash_equal(&hash, &frame->recorded->hash);
+	tally->wrong += !vgpu_frame_hash_equal(&hash, &frame->recorded->hash);
+}
+
+static struct tally play(const char *path)
+{
+	const struct vgpu_player_events events = {.answer = on_answer, .frame = on_frame};
+	struct vgpu_target_options options;
+	struct tally tally = {0};
+	struct vgpu_error err;
+	struct vgpu_trace_reader *reader = vgpu_trace_reader_open(path, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
+	struct vgpu_player *player = vgpu_player_new(reader, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(player);
+
+	vgpu_player_target_options(player, &options);
+	struct vgpu_target *target = vgpu_target_open("builtin", &options, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(target);
+	CU_ASSERT_EQUAL(vgpu_player_play(player, target, &events, &tally, &err), VGPU_PLAYER_DONE);
+	target->ops->close(target);
+	vgpu_player_free(player);
+	vgpu_trace_reader_close(reader);
+	return tally;
+}
+
+static void a_recording_of_blobs_plays_as_it_was(void)
+{
+	char *folder = scene_folder(), *path = scene_path(folder, "blobs.trace");
+
+	record(path);
+	struct tally tally = play(path);
+	/* the UUIDs too, which are others each time */
+	CU_ASSERT_EQUAL(tally.equal, REQUESTS);
+	CU_ASSERT_EQUAL(tally.different, 0);
+	CU_ASSERT_EQUAL(tally.right, FRAMES);
+	CU_ASSERT_EQUAL(tally.wrong, 0);
+	free(path);
+	scene_folder_remove(folder);
+}
+
+static void a_flush_has_the_memory_that_it_read(void)
+{
+	char *folder = scene_folder(), *path = scene_path(folder, "blobs.trace");
+	struct vgpu_trace_record record_;
+	struct vgpu_error err;
+
+	record(path);
+	struct vgpu_trace_reader *reader = vgpu_trace_reader_open(path, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
+	while (vgpu_trace_reader_next(reader, &record_, &err) > 0) {
+		const struct vgpu_trace_request *request = &record_.request;
+		if (record_.type != VGPU_TRACE_REQUEST)
+			continue;
+		if (request->number == CREATE)
+			CU_ASSERT_EQUAL(request->num_segments, 0);
+		if (request->number == FLUSH) {
+			CU_ASSERT_EQUAL(request->pitch, 256);
+			CU_ASSERT_EQUAL(request->data_len, 64 * 48 * 4);
+			CU_ASSERT_EQUAL_FATAL(request->num_segments, 49);
+			CU_ASSERT_EQUAL(request->segments[1].gpa,
+					GUEST_RAM + GUEST_PIXELS + 0x8004 + 700);
+			CU_ASSERT_EQUAL(request->segments[1].len, 256);
+		}
+		if (request->number == FLUSH_TWO) {
+			CU_ASSERT_EQUAL(request->pitch, 0);
+			CU_ASSERT_EQUAL(request->data_len, (64 * 48 + 20 * 30) * 4);
+		}
+	}
+	vgpu_trace_reader_close(reader);
+	free(path);
+	scene_folder_remove(folder);
+}
+
+static bool drop_first_flush(struct vgpu_trace_record *record_, void *opaque)
+{
+	const uint64_t *number = opaque;
+
+	if (record_->type == VGPU_TRACE_REQUEST && record_->request.number == *number) {
+		record_->request.dropped = true;
+		record_->request.data = NULL;
+		record_->request.data_len = 0;
+		record_->request.num_segments = 0;
+	}
+	return true;
+}
+
+static void a_dropped_flush_is_made_good_by_the_next(void)
+{
+	char *folder = scene_folder(), *path = scene_path(folder, "a.trace");
+	char *altered = scene_path(folder, "b.trace");
+	uint64_t number = FLUSH;
+
+	record(path);
+	scene_alter(path, altered, drop_first_flush, &number);
+	struct tally tally = play(altered);
+	/* after it another scanout shows a part: what was dropped is not known there */
+	CU_ASSERT_EQUAL(tally.different + tally.wrong, 0);
+	CU_ASSERT_EQUAL(tally.incomparable, 4);
+	CU_ASSERT_EQUAL(tally.right, FRAMES - 4);
+	number = 12;
+	scene_alter(path, altered, drop_first_flush, &number);
+	tally = play(altered);
+	CU_ASSERT_EQUAL(tally.different + tally.wrong, 0);
+	CU_ASSERT_EQUAL(tally.incomparable, 1);
+	free(altered);
+	free(path);
+	scene_folder_remove(folder);
+}
+
+static const struct unit_test tests[] = {
+	{"a recording of blobs plays as it was", a_recording_of_blobs_plays_as_it_was},
+	{"a flush has the memory that it read", a_flush_has_the_memory_that_it_read},
+	{"a dropped flush is made good by the next", a_dropped_flush_is_made_good_by_the_next},
+	{NULL, NULL},
+};
+
+const struct unit_suite blob_replay_suite = {"blob-replay", tests};
