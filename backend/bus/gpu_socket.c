@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bus/gpu_socket.h"
 
+#include "bus/gpu_messages.h"
 #include "gpu/resource.h"
 
 #include <endian.h>
@@ -14,57 +15,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-	MSG_GET_PROTOCOL_FEATURES = 1,
-	MSG_SET_PROTOCOL_FEATURES = 2,
-	MSG_GET_DISPLAY_INFO = 3,
-	MSG_CURSOR_POS = 4,
-	MSG_CURSOR_POS_HIDE = 5,
-	MSG_CURSOR_UPDATE = 6,
-	MSG_SCANOUT = 7,
-	MSG_UPDATE = 8,
-};
-
-#define FLAG_REPLY 4u
-
-struct header {
-	uint32_t request, flags, size;
-};
-
-struct scanout_payload {
-	uint32_t scanout_id, width, height;
-};
-
-struct cursor_pos_payload {
-	uint32_t scanout_id, x, y;
-};
-
-struct cursor_update_payload {
-	struct cursor_pos_payload pos;
-	uint32_t hot_x, hot_y;
-	uint32_t pixels[VGPU_CURSOR_SIZE * VGPU_CURSOR_SIZE];
-};
-
-struct update_payload {
-	uint32_t scanout_id, x, y, width, height;
-	uint32_t pixels[];
-};
-
-_Static_assert(sizeof(struct header) == 12, "wire size");
-_Static_assert(sizeof(struct cursor_update_payload) == 16404, "wire size");
-_Static_assert(sizeof(struct update_payload) == 20, "wire size");
-
 /*
  * The front end reads a message with blocking reads in its main loop, so one
  * message is a short band of the picture, and never half of it waits for long.
  */
 #define BAND_BYTES (128u << 10)
 #define WIDTH_MAX  (BAND_BYTES / 4)
-#define OUT_SIZE   (sizeof(struct header) + sizeof(struct update_payload) + BAND_BYTES)
-#define IN_SIZE	   (sizeof(struct header) + sizeof(struct virtio_gpu_resp_display_info))
+#define OUT_SIZE   (sizeof(struct gpu_header) + sizeof(struct gpu_update) + BAND_BYTES)
+#define IN_SIZE	   (sizeof(struct gpu_header) + sizeof(struct virtio_gpu_resp_display_info))
 #define REPLY_NS   1000000000ull
 
-_Static_assert(OUT_SIZE >= sizeof(struct header) + sizeof(struct cursor_update_payload), "fits");
+_Static_assert(OUT_SIZE >= sizeof(struct gpu_header) + sizeof(struct gpu_cursor_update), "fits");
 
 /* What the front end has not been told yet. */
 struct pending {
@@ -96,8 +57,10 @@ struct vgpu_gpu_socket {
 	uint8_t in[IN_SIZE];
 };
 
-_Static_assert((offsetof(struct vgpu_gpu_socket, out) + sizeof(struct header)) % 8 == 0, "aligned");
-_Static_assert((offsetof(struct vgpu_gpu_socket, in) + sizeof(struct header)) % 8 == 0, "aligned");
+_Static_assert((offsetof(struct vgpu_gpu_socket, out) + sizeof(struct gpu_header)) % 8 == 0,
+	       "aligned");
+_Static_assert((offsetof(struct vgpu_gpu_socket, in) + sizeof(struct gpu_header)) % 8 == 0,
+	       "aligned");
 
 static void say(struct vgpu_gpu_socket *gpu, const char *line)
 {
@@ -180,9 +143,9 @@ static const struct vgpu_display_ops display_ops = {
 
 static void *begin(struct vgpu_gpu_socket *gpu, uint32_t request, uint32_t size)
 {
-	struct header *header = (void *)gpu->out;
+	struct gpu_header *header = (void *)gpu->out;
 
-	*header = (struct header){.request = request, .size = size};
+	*header = (struct gpu_header){.request = request, .size = size};
 	gpu->out_len = sizeof(*header) + size;
 	gpu->out_done = 0;
 	return header + 1;
@@ -191,25 +154,25 @@ static void *begin(struct vgpu_gpu_socket *gpu, uint32_t request, uint32_t size)
 static bool make_question(struct vgpu_gpu_socket *gpu)
 {
 	if (gpu->send_features) {
-		begin(gpu, MSG_GET_PROTOCOL_FEATURES, 0);
+		begin(gpu, GPU_GET_PROTOCOL_FEATURES, 0);
 		gpu->send_features = false;
-		gpu->awaited = MSG_GET_PROTOCOL_FEATURES;
+		gpu->awaited = GPU_GET_PROTOCOL_FEATURES;
 		if (gpu->deadline == UINT64_MAX)
 			gpu->deadline = vgpu_now_ns() + REPLY_NS;
 		return true;
 	}
 	if (gpu->send_features_reply) {
 		/* EDIDs are ours and buffers are copied: no feature is of use. */
-		uint64_t *features = begin(gpu, MSG_SET_PROTOCOL_FEATURES, sizeof(*features));
+		uint64_t *features = begin(gpu, GPU_SET_PROTOCOL_FEATURES, sizeof(*features));
 
 		*features = 0;
 		gpu->send_features_reply = false;
 		return true;
 	}
 	if (gpu->send_display_info && gpu->awaited == 0) {
-		begin(gpu, MSG_GET_DISPLAY_INFO, 0);
+		begin(gpu, GPU_GET_DISPLAY_INFO, 0);
 		gpu->send_display_info = false;
-		gpu->awaited = MSG_GET_DISPLAY_INFO;
+		gpu->awaited = GPU_GET_DISPLAY_INFO;
 		return true;
 	}
 	return false;
@@ -222,8 +185,8 @@ static bool make_scanout(struct vgpu_gpu_socket *gpu, uint32_t id)
 	if (!gpu->pending[id].scanout)
 		return false;
 	gpu->pending[id].scanout = false;
-	struct scanout_payload *payload = begin(gpu, MSG_SCANOUT, sizeof(*payload));
-	*payload = (struct scanout_payload){.scanout_id = id};
+	struct gpu_scanout *payload = begin(gpu, GPU_SCANOUT, sizeof(*payload));
+	*payload = (struct gpu_scanout){.scanout_id = id};
 	if (scanout->resource_id != 0) {
 		payload->width = scanout->rect.width;
 		payload->height = scanout->rect.height;
@@ -235,21 +198,20 @@ static bool make_cursor(struct vgpu_gpu_socket *gpu, uint32_t id)
 {
 	const struct vgpu_cursor *cursor = vgpu_device_cursor(gpu->device, id);
 	struct pending *pending = &gpu->pending[id];
-	struct cursor_pos_payload pos = {.scanout_id = id, .x = cursor->x, .y = cursor->y};
+	struct gpu_cursor_pos pos = {.scanout_id = id, .x = cursor->x, .y = cursor->y};
 
 	if (!pending->cursor_position)
 		return false;
 	if (pending->cursor_picture && cursor->visible) {
-		struct cursor_update_payload *payload =
-			begin(gpu, MSG_CURSOR_UPDATE, sizeof(*payload));
+		struct gpu_cursor_update *payload = begin(gpu, GPU_CURSOR_UPDATE, sizeof(*payload));
 
 		payload->pos = pos;
 		payload->hot_x = cursor->hot_x;
 		payload->hot_y = cursor->hot_y;
 		memcpy(payload->pixels, cursor->pixels, sizeof(payload->pixels));
 	} else {
-		struct cursor_pos_payload *payload =
-			begin(gpu, cursor->visible ? MSG_CURSOR_POS : MSG_CURSOR_POS_HIDE,
+		struct gpu_cursor_pos *payload =
+			begin(gpu, cursor->visible ? GPU_CURSOR_POS : GPU_CURSOR_POS_HIDE,
 			      sizeof(*payload));
 
 		*payload = pos;
@@ -273,13 +235,13 @@ static bool make_update(struct vgpu_gpu_socket *gpu, uint32_t id)
 	uint32_t rows = BAND_BYTES / (band.width * 4);
 	if (band.height > rows)
 		band.height = rows;
-	struct update_payload *payload = (void *)(gpu->out + sizeof(struct header));
+	struct gpu_update *payload = (void *)(gpu->out + sizeof(struct gpu_header));
 	if (vgpu_device_read_scanout(gpu->device, id, &band, payload->pixels, band.width * 4ul)) {
 		/* Disabled or made smaller since: SCANOUT has told, or will tell. */
 		pending->damaged = false;
 		return false;
 	}
-	begin(gpu, MSG_UPDATE, (uint32_t)(sizeof(*payload) + band.width * 4ul * band.height));
+	begin(gpu, GPU_UPDATE, (uint32_t)(sizeof(*payload) + band.width * 4ul * band.height));
 	payload->scanout_id = id;
 	payload->x = band.x;
 	payload->y = band.y;
@@ -294,7 +256,7 @@ static bool make_update(struct vgpu_gpu_socket *gpu, uint32_t id)
 /* Nothing is shown before both ends know what the other can do. */
 static bool is_new(const struct vgpu_gpu_socket *gpu)
 {
-	return gpu->awaited == MSG_GET_PROTOCOL_FEATURES && !gpu->gave_up;
+	return gpu->awaited == GPU_GET_PROTOCOL_FEATURES && !gpu->gave_up;
 }
 
 /* Puts the next message into out. Returns false if there is none. */
@@ -372,18 +334,18 @@ static void on_display_info(struct vgpu_gpu_socket *gpu,
 		say(gpu, "the front end has more displays than the device has scanouts");
 }
 
-static int take_reply(struct vgpu_gpu_socket *gpu, const struct header *header)
+static int take_reply(struct vgpu_gpu_socket *gpu, const struct gpu_header *header)
 {
-	if ((header->flags & FLAG_REPLY) == 0 || header->request != gpu->awaited)
+	if ((header->flags & GPU_FLAG_REPLY) == 0 || header->request != gpu->awaited)
 		return -EPROTO;
 	switch (header->request) {
-	case MSG_GET_PROTOCOL_FEATURES:
+	case GPU_GET_PROTOCOL_FEATURES:
 		if (header->size != sizeof(uint64_t))
 			return -EPROTO;
 		gpu->send_features_reply = true;
 		answered(gpu);
 		return 0;
-	case MSG_GET_DISPLAY_INFO:
+	case GPU_GET_DISPLAY_INFO:
 		if (header->size != sizeof(struct virtio_gpu_resp_display_info))
 			return -EPROTO;
 		on_display_info(gpu, (const void *)(header + 1));
@@ -397,7 +359,7 @@ static int take_reply(struct vgpu_gpu_socket *gpu, const struct header *header)
 
 static int read_in(struct vgpu_gpu_socket *gpu)
 {
-	const struct header *header = (const void *)gpu->in;
+	const struct gpu_header *header = (const void *)gpu->in;
 
 	for (;;) {
 		size_t want = sizeof(*header);
