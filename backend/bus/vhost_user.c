@@ -30,8 +30,6 @@
 	(BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |                    \
 	 BIT(VHOST_USER_PROTOCOL_F_CONFIG) | BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE))
 
-#define MESSAGES_PER_RUN 64
-
 struct ring {
 	int kick_fd, call_fd, err_fd;
 	uint16_t num;
@@ -579,13 +577,17 @@ static ssize_t receive(struct vgpu_vhost_user *server, size_t len)
 	return n != 0 ? n : -ECONNRESET;
 }
 
-/* Receives and handles what there is. 0, or why the connection has to end. */
+/*
+ * Receives what there is of a message, and handles it if it is whole; 0, or why
+ * the connection has to end. After one message queues and display have their
+ * turn: a flood of them must not keep the guest waiting, and a front end knows by
+ * the replies to two questions that what was drawn before them was sent.
+ */
 static int serve_socket(struct vgpu_vhost_user *server)
 {
 	const struct vhost_user_header *header = &server->in.header;
 
-	/* A flood of messages must not keep the guest waiting. */
-	for (int handled = 0; handled < MESSAGES_PER_RUN;) {
+	for (;;) {
 		size_t want = sizeof(*header);
 
 		if (server->in_len >= want) {
@@ -600,18 +602,13 @@ static int serve_socket(struct vgpu_vhost_user *server)
 		}
 		if (server->in_len == want) {
 			server->in_len = 0;
-			int rc = handle_message(server);
-			if (rc != 0)
-				return rc;
-			handled++;
-			continue;
+			return handle_message(server);
 		}
 		ssize_t n = receive(server, want - server->in_len);
 		if (n < 0)
 			return n == -EAGAIN ? 0 : (int)n;
 		server->in_len += (size_t)n;
 	}
-	return 0;
 }
 
 static void disconnect(struct vgpu_vhost_user *server)
