@@ -18,7 +18,8 @@ struct vgpu_answer {
 };
 
 struct vgpu_answer_rules {
-	bool exact; /* byte by byte, for the device that recorded */
+	bool exact;	  /* byte by byte, for the device that recorded */
+	uint64_t offered; /* features, by the device that answers */
 	/*
 	 * Outputs of the recording and of the target: what GET_DISPLAY_INFO tells
 	 * of one is compared where both were given the same.

@@ -229,6 +229,7 @@ struct play {
 	const struct vgpu_player_events *events;
 	void *opaque;
 	bool started;			    /* the driver is set up */
+	uint64_t offered;		    /* features, by the target */
 	struct vgpu_trace_outputs recorded; /* what the recording had last */
 	struct vgpu_trace_outputs given;    /* what the target has, as far as it can */
 	uint32_t shown[VGPU_MAX_SCANOUTS];  /* resource of each scanout */
@@ -288,14 +289,19 @@ static int play_reset(struct play *play, struct vgpu_error *err)
 
 static int set_up(struct play *play, const struct vgpu_start_event *start, struct vgpu_error *err)
 {
-	uint64_t offered;
+	uint64_t features = start->features_accepted & KEPT_FEATURES;
 	int ret = vgpu_driver_reset(&play->driver, err);
 
+	/*
+	 * QEMU's vhost-user-gpu ends where a driver does not accept this one (VG-FEA-006),
+	 * and what is said to a device is not the matter here, only what it draws.
+	 */
+	if (!play->target->ops->exact)
+		features |= 1ull << VIRTIO_F_VERSION_1;
 	if (ret == 0)
-		ret = vgpu_driver_offered(&play->driver, &offered, err);
+		ret = vgpu_driver_offered(&play->driver, &play->offered, err);
 	if (ret == 0)
-		ret = vgpu_driver_negotiate(
-			&play->driver, start->features_accepted & offered & KEPT_FEATURES, err);
+		ret = vgpu_driver_negotiate(&play->driver, features & play->offered, err);
 	return ret;
 }
 
@@ -540,6 +546,7 @@ static int play_request(struct play *play, const struct vgpu_trace_request *requ
 	};
 	const struct vgpu_answer_rules rules = {
 		.exact = play->target->ops->exact,
+		.offered = play->offered,
 		.recorded = &play->recorded,
 		.given = &play->given,
 	};

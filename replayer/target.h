@@ -31,6 +31,8 @@ struct vgpu_target {
 	 */
 	uint64_t memory_seam;
 	unsigned int num_scanouts; /* that the device has */
+	/* Status 0 replaces the device by a new one, as it has no reset of its own. */
+	bool reset_is_new;
 };
 
 struct vgpu_target_ops {
@@ -76,6 +78,7 @@ struct vgpu_target_ops {
 
 extern const struct vgpu_target_ops vgpu_target_builtin;
 extern const struct vgpu_target_ops vgpu_target_qemu;
+extern const struct vgpu_target_ops vgpu_target_vhost_user;
 
 /*
  * The target that "NAME" or "NAME:ARGUMENT" says, NULL if there is none of that

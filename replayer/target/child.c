@@ -37,7 +37,7 @@ int vgpu_child_start(struct vgpu_child *child, char *const argv[], const int *ke
 {
 	int failure[2], error;
 
-	child->pid = 0;
+	*child = (struct vgpu_child){0};
 	child->output = memfd_create("vgpu-child-output", MFD_CLOEXEC);
 	if (child->output < 0)
 		return vgpu_error_set(err, errno, "memfd: %s", strerror(errno));
@@ -98,35 +98,37 @@ static void last_line(int fd, char *line, size_t size)
 	line[out] = '\0';
 }
 
-/* True once it has ended; status as of waitpid(). */
-static bool wait_end(struct vgpu_child *child, int timeout_ms, int *status)
+bool vgpu_child_ended(struct vgpu_child *child, int timeout_ms)
 {
-	for (int waited = 0;; waited += 5) {
-		pid_t pid = waitpid(child->pid, status, WNOHANG);
+	for (int waited = 0; child->pid > 0; waited += 5) {
+		pid_t pid = waitpid(child->pid, &child->status, WNOHANG);
 
-		if (pid == child->pid)
-			return true;
-		if (pid < 0 || waited >= timeout_ms)
+		if (pid == child->pid) {
+			child->pid = 0;
+			child->ended = true;
+		} else if (pid < 0 || waited >= timeout_ms) {
 			return false;
-		usleep(5000);
+		} else {
+			usleep(5000);
+		}
 	}
+	return true;
 }
 
 void vgpu_child_last_words(struct vgpu_child *child, int timeout_ms,
 			   char text[VGPU_CHILD_LAST_WORDS])
 {
 	char line[160], end[64] = "does not answer";
-	int status;
 
-	if (child->pid > 0 && wait_end(child, timeout_ms, &status)) {
-		child->pid = 0;
-		if (WIFSIGNALED(status))
-			snprintf(end, sizeof(end), "killed by signal %d (%s)", WTERMSIG(status),
-				 strsignal(WTERMSIG(status)));
+	if (vgpu_child_ended(child, timeout_ms)) {
+		if (!child->ended)
+			snprintf(end, sizeof(end), "has ended");
+		else if (WIFSIGNALED(child->status))
+			snprintf(end, sizeof(end), "killed by signal %d (%s)",
+				 WTERMSIG(child->status), strsignal(WTERMSIG(child->status)));
 		else
-			snprintf(end, sizeof(end), "ended with status %d", WEXITSTATUS(status));
-	} else if (child->pid == 0) {
-		snprintf(end, sizeof(end), "has ended");
+			snprintf(end, sizeof(end), "ended with status %d",
+				 WEXITSTATUS(child->status));
 	}
 	last_line(child->output, line, sizeof(line));
 	snprintf(text, VGPU_CHILD_LAST_WORDS, "%s%s%s", end, line[0] != '\0' ? ": " : "", line);

@@ -7,6 +7,7 @@
 static const struct vgpu_target_ops *const targets[] = {
 	&vgpu_target_builtin,
 	&vgpu_target_qemu,
+	&vgpu_target_vhost_user,
 };
 
 const struct vgpu_target_ops *vgpu_target_at(unsigned int index)
