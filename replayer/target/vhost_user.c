@@ -166,7 +166,11 @@ static int read_status(struct vhost_user *vhost, uint32_t *value, struct vgpu_er
 {
 	struct registers *regs = &vhost->regs;
 	int ret = vgpu_vhost_user_front_check(&vhost->front, is_running(vhost), err);
+	uint64_t received;
+	bool quiet;
 
+	if (ret == 0)
+		ret = vgpu_vhost_user_screen_quiet(vhost->screen, &quiet, &received, err);
 	if (vgpu_vhost_user_front_failed(&vhost->front)) {
 		regs->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 		regs->interrupt_status |= VIRTIO_MMIO_INT_CONFIG;

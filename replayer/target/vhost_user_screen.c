@@ -9,7 +9,9 @@
 #include <linux/virtio_gpu.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,8 @@
 #define SIDE_MAX    16384u
 #define PIXELS_MAX  (64u << 20)
 #define PAYLOAD_MAX (sizeof(struct gpu_update) + 4ull * PIXELS_MAX)
+/* Bytes that are read before others may look. */
+#define TURN_BYTES (1u << 20)
 
 struct picture {
 	uint32_t width, height; /* 0: the scanout shows nothing */
@@ -33,6 +37,8 @@ struct vgpu_vhost_user_screen {
 	bool running;
 	/* The thread holds it unless it waits; it guards all that follows. */
 	pthread_mutex_t lock;
+	/* Others who want it: the thread gives way, however much there is to read. */
+	atomic_uint wanted;
 	int fd;
 	unsigned int num_scanouts;
 	struct vgpu_output outputs[VGPU_MAX_SCANOUTS];
@@ -172,9 +178,9 @@ static int set_scanout(struct vgpu_vhost_user_screen *screen)
 		return 0;
 	struct picture *picture = &screen->pictures[scanout.scanout_id];
 	clear_picture(picture);
-	if (scanout.width == 0)
+	if (scanout.width == 0 || scanout.height == 0)
 		return 0;
-	if (scanout.height == 0 || scanout.width > SIDE_MAX || scanout.height > SIDE_MAX ||
+	if (scanout.width > SIDE_MAX || scanout.height > SIDE_MAX ||
 	    (uint64_t)scanout.width * scanout.height > PIXELS_MAX)
 		return nonsense(screen, "a scanout of %ux%u", scanout.width, scanout.height);
 	picture->pixels = calloc((size_t)scanout.width * scanout.height, sizeof(uint32_t));
@@ -201,7 +207,7 @@ static int update(struct vgpu_vhost_user_screen *screen)
 	    (screen->header.size - sizeof(*update)) / sizeof(uint32_t))
 		return nonsense(screen, "an update of %ux%u pixels in %u bytes", update->width,
 				update->height, screen->header.size);
-	if (update->scanout_id >= VGPU_MAX_SCANOUTS)
+	if (update->scanout_id >= VGPU_MAX_SCANOUTS || update->width == 0 || update->height == 0)
 		return 0;
 	struct picture *picture = &screen->pictures[update->scanout_id];
 	if (picture->pixels == NULL)
@@ -298,9 +304,23 @@ static size_t missing(const struct vgpu_vhost_user_screen *screen, uint8_t **to)
 	return header + screen->header.size - screen->in_len;
 }
 
-/* Takes what is there. 0 when there is no more, or why the socket has to be closed. */
+/*
+ * Takes what is there and looks at none of it: a back end that talks nonsense is
+ * to be told of by what it said, not by the signal that a closed socket gives it.
+ */
+static int pass_over(struct vgpu_vhost_user_screen *screen)
+{
+	uint8_t bytes[4096];
+	ssize_t n = recv(screen->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)) ? 0 : -EPIPE;
+}
+
+/* Takes what is there, for a turn. 0, or why there will be no more. */
 static int take(struct vgpu_vhost_user_screen *screen)
 {
+	const uint64_t end = screen->received + TURN_BYTES;
+
 	for (;;) {
 		uint8_t *to;
 		size_t want = missing(screen, &to);
@@ -313,13 +333,18 @@ static int take(struct vgpu_vhost_user_screen *screen)
 				return ret;
 			continue;
 		}
+		if (screen->received >= end)
+			return 0;
 		ssize_t n = recv(screen->fd, to, want, MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return 0;
-		if (n <= 0)
-			return nonsense(screen, "the back end has closed it");
+		if (n <= 0) {
+			nonsense(screen, "the back end has closed it");
+			screen->broken = true;
+			return -EPIPE;
+		}
 		screen->received += (size_t)n;
 		screen->in_len += (size_t)n;
 		if (screen->in_len == sizeof(screen->header))
@@ -338,17 +363,27 @@ static void *serve(void *opaque)
 	while (ret == 0) {
 		if (poll(&poller, 1, -1) < 0 && errno != EINTR)
 			break;
+		while (atomic_load(&screen->wanted) > 0)
+			sched_yield();
 		pthread_mutex_lock(&screen->lock);
-		ret = take(screen);
-		screen->broken = ret < 0;
+		ret = screen->broken ? pass_over(screen) : take(screen);
+		if (ret == -EPROTO) {
+			screen->broken = true;
+			ret = 0;
+		}
 		pthread_mutex_unlock(&screen->lock);
 	}
-	/* Who writes to it is not kept waiting. */
-	shutdown(screen->fd, SHUT_RDWR);
 	return NULL;
 }
 
 /* ---- life --------------------------------------------------------------------------- */
+
+static void lock(struct vgpu_vhost_user_screen *screen)
+{
+	atomic_fetch_add(&screen->wanted, 1);
+	pthread_mutex_lock(&screen->lock);
+	atomic_fetch_sub(&screen->wanted, 1);
+}
 
 struct vgpu_vhost_user_screen *vgpu_vhost_user_screen_new(const struct vgpu_output *outputs)
 {
@@ -413,7 +448,7 @@ int vgpu_vhost_user_screen_open(struct vgpu_vhost_user_screen *screen, unsigned 
 void vgpu_vhost_user_screen_set_output(struct vgpu_vhost_user_screen *screen, uint32_t id,
 				       const struct vgpu_output *output)
 {
-	pthread_mutex_lock(&screen->lock);
+	lock(screen);
 	screen->outputs[id] = *output;
 	pthread_mutex_unlock(&screen->lock);
 }
@@ -425,7 +460,7 @@ int vgpu_vhost_user_screen_quiet(struct vgpu_vhost_user_screen *screen, bool *qu
 {
 	int waiting = 0, ret = 0;
 
-	pthread_mutex_lock(&screen->lock);
+	lock(screen);
 	if (screen->broken)
 		ret = vgpu_error_set(err, EPROTO, "%s", screen->why.text);
 	else if (screen->fd >= 0)
@@ -455,7 +490,7 @@ int vgpu_vhost_user_screen_capture(struct vgpu_vhost_user_screen *screen, uint32
 {
 	if (id >= VGPU_MAX_SCANOUTS)
 		return vgpu_error_set(err, EINVAL, "no scanout %u", id);
-	pthread_mutex_lock(&screen->lock);
+	lock(screen);
 	int ret = copy_picture(&screen->pictures[id], id, frame, err);
 	pthread_mutex_unlock(&screen->lock);
 	return ret;
@@ -466,7 +501,7 @@ int vgpu_vhost_user_screen_cursor(struct vgpu_vhost_user_screen *screen, uint32_
 {
 	if (id >= VGPU_MAX_SCANOUTS)
 		return vgpu_error_set(err, EINVAL, "no scanout %u", id);
-	pthread_mutex_lock(&screen->lock);
+	lock(screen);
 	*cursor = screen->cursors[id];
 	pthread_mutex_unlock(&screen->lock);
 	return 0;

@@ -31,7 +31,7 @@ void vgpu_vhost_user_screen_set_output(struct vgpu_vhost_user_screen *screen, ui
 /*
  * Whether all that has been sent has been looked at; *received, the bytes that
  * ever came, says whether something came between two calls. -EPROTO with a
- * sentence: a message was none, and the socket is closed.
+ * sentence: a message was none, and no more is looked at.
  */
 int vgpu_vhost_user_screen_quiet(struct vgpu_vhost_user_screen *screen, bool *quiet,
 				 uint64_t *received, struct vgpu_error *err);

@@ -5,7 +5,10 @@
 #include <endian.h>
 #include <string.h>
 
-extern const struct vector cfg_vectors[];
+extern /* What the front end of a device tells of displays and their events is not the device's. */
+#define OWN .needs = NEED_REGISTERS
+
+	const struct vector cfg_vectors[];
 
 enum { EVENTS_READ = 0, EVENTS_CLEAR = 4, NUM_SCANOUTS = 8, NUM_CAPSETS = 12 };
 
@@ -149,23 +152,23 @@ static void blob_alignment(struct rig *t)
 }
 
 const struct vector cfg_vectors[] = {
-	VECTOR("VG-CFG-001", "configuration is the same in words and bytes", words_and_bytes),
-	VECTOR("VG-CFG-002", "num_scanouts is 1 to 16", scanouts),
+	VECTOR("VG-CFG-001", "configuration is the same in words and bytes", words_and_bytes, OWN),
+	VECTOR("VG-CFG-002", "num_scanouts is 1 to 16", scanouts, OWN),
 	VECTOR("VG-CFG-003", "num_capsets is how many capsets there are", capsets),
-	VECTOR("VG-CFG-004", "after a reset there is no event", no_event),
-	VECTOR("VG-CFG-005", "a driver cannot write events_read", events_read_is_the_devices),
+	VECTOR("VG-CFG-004", "after a reset there is no event", no_event, OWN),
+	VECTOR("VG-CFG-005", "a driver cannot write events_read", events_read_is_the_devices, OWN),
 	VECTOR("VG-CFG-006", "events_clear clears the bits that are written", clearing,
-	       .needs = NEED_OUTPUTS),
-	VECTOR("VG-CFG-007", "events_clear reads 0", clear_does_not_latch),
-	VECTOR("VG-CFG-008", "a driver cannot write the counts", counts_are_the_devices),
-	VECTOR("VG-CFG-009", "clearing what is not set does nothing", clearing_nothing),
+	       .needs = NEED_OUTPUTS | NEED_REGISTERS),
+	VECTOR("VG-CFG-007", "events_clear reads 0", clear_does_not_latch, OWN),
+	VECTOR("VG-CFG-008", "a driver cannot write the counts", counts_are_the_devices, OWN),
+	VECTOR("VG-CFG-009", "clearing what is not set does nothing", clearing_nothing, OWN),
 	VECTOR("VG-CFG-010", "configuration can be read before FEATURES_OK", before_features_ok,
-	       .start = AFTER_RESET),
+	       .start = AFTER_RESET, OWN),
 	VECTOR("VG-CFG-011", "a change comes with a notification, the event first", change_notifies,
-	       .needs = NEED_OUTPUTS),
+	       .needs = NEED_OUTPUTS | NEED_REGISTERS),
 	VECTOR("VG-CFG-012", "ConfigGeneration changes where it must", generation,
-	       .needs = NEED_OUTPUTS),
-	VECTOR("VG-CFG-013", "events that are not defined are not set", undefined_events),
+	       .needs = NEED_OUTPUTS | NEED_REGISTERS),
+	VECTOR("VG-CFG-013", "events that are not defined are not set", undefined_events, OWN),
 	VECTOR("VG-CFG-014", "blob_alignment is a power of two", blob_alignment,
 	       .with = FEATURE(5)),
 	{0},

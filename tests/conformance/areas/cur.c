@@ -584,6 +584,7 @@ const struct vector cur_vectors[] = {
 	       .needs = NEED_CURSOR, .scanouts = 2),
 	VECTOR("VG-CUR-021", "a blob of 16384 bytes is a cursor", blob,
 	       .with = FEATURE(VIRTIO_GPU_F_RESOURCE_BLOB)),
-	VECTOR("VG-CUR-022", "a reset hides the cursor", hidden_by_reset, .needs = NEED_CURSOR),
+	VECTOR("VG-CUR-022", "a reset hides the cursor", hidden_by_reset,
+	       .needs = NEED_CURSOR | NEED_RESET),
 	{0},
 };

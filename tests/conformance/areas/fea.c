@@ -8,6 +8,7 @@
 extern const struct vector fea_vectors[];
 
 #define VERSION_1 FEATURE(VIRTIO_F_VERSION_1)
+#define OWN	  .needs = NEED_REGISTERS
 
 static void version_1(struct rig *t)
 {
@@ -63,10 +64,15 @@ static void not_offered(struct rig *t)
 
 static void without_version_1(struct rig *t)
 {
-	if (negotiate(t, 0))
-		note(t, "a driver without VERSION_1 is served");
-	else
+	if (!negotiate(t, 0)) {
 		note(t, "a driver without VERSION_1 is refused");
+		return;
+	}
+	note(t, "a driver without VERSION_1 is served");
+	set_queue(t, CONTROL, CONTROL_SIZE);
+	set_queue(t, CURSOR, CURSOR_SIZE);
+	driver_ok(t);
+	expect_serving(t);
 }
 
 static void again(struct rig *t)
@@ -155,19 +161,21 @@ const struct vector fea_vectors[] = {
 	       .start = AFTER_RESET),
 	VECTOR("VG-FEA-003", "undefined features are not offered", no_undefined_bits,
 	       .start = AFTER_RESET),
-	VECTOR("VG-FEA-004", "any valid subset is accepted", any_subset, .start = AFTER_RESET),
+	VECTOR("VG-FEA-004", "any valid subset is accepted", any_subset, .start = AFTER_RESET, OWN),
 	VECTOR("VG-FEA-005", "a feature that is not offered is refused or ignored", not_offered,
-	       .start = AFTER_RESET),
+	       .start = AFTER_RESET, OWN),
 	VECTOR("VG-FEA-006", "a driver without VERSION_1 is refused or served", without_version_1,
 	       .start = AFTER_RESET),
-	VECTOR("VG-FEA-007", "what was accepted is accepted again", again, .start = AFTER_RESET),
-	VECTOR("VG-FEA-008", "features stay as they were at FEATURES_OK", fixed_after_features_ok),
+	VECTOR("VG-FEA-007", "what was accepted is accepted again", again, .start = AFTER_RESET,
+	       OWN),
+	VECTOR("VG-FEA-008", "features stay as they were at FEATURES_OK", fixed_after_features_ok,
+	       OWN),
 	VECTOR("VG-FEA-009", "GET_EDID without the feature is answered", edid_gate,
 	       .without = FEATURE(VIRTIO_GPU_F_EDID)),
 	VECTOR("VG-FEA-010", "ASSIGN_UUID without the feature is an error", uuid_gate),
 	VECTOR("VG-FEA-011", "blob commands without the feature are errors", blob_gate),
 	VECTOR("VG-FEA-012", "3D commands without the feature are errors", virgl_gate),
 	VECTOR("VG-FEA-015", "addresses are guest-physical", plain_addresses),
-	VECTOR("VG-FEA-016", "SUSPEND that is not offered is ignored", suspend),
+	VECTOR("VG-FEA-016", "SUSPEND that is not offered is ignored", suspend, OWN),
 	{0},
 };

@@ -117,13 +117,17 @@ static void before_driver_ok(struct rig *t)
 }
 
 #define CHANGES .needs = NEED_OUTPUTS
+/* Of a device with a front end, events are the front end's. */
+#define OWN_CHANGES .needs = NEED_OUTPUTS | NEED_REGISTERS
 const struct vector rsz_vectors[] = {
-	VECTOR("VG-RSZ-001", "a change sets the event and notifies", event_and_interrupt, CHANGES),
+	VECTOR("VG-RSZ-001", "a change sets the event and notifies", event_and_interrupt,
+	       OWN_CHANGES),
 	VECTOR("VG-RSZ-002", "the new size is there with the notification", info_follows, CHANGES),
 	VECTOR("VG-RSZ-003", "the EDID follows", edid_follows, CHANGES,
 	       .with = FEATURE(VIRTIO_GPU_F_EDID)),
-	VECTOR("VG-RSZ-004", "the event stays until it is cleared", stays_until_cleared, CHANGES),
-	VECTOR("VG-RSZ-005", "a second change is notified too", second_change, CHANGES),
+	VECTOR("VG-RSZ-004", "the event stays until it is cleared", stays_until_cleared,
+	       OWN_CHANGES),
+	VECTOR("VG-RSZ-005", "a second change is notified too", second_change, OWN_CHANGES),
 	VECTOR("VG-RSZ-006", "who clears and then asks loses nothing", clear_then_query, CHANGES),
 	VECTOR("VG-RSZ-007", "an output without size is unplugged", unplugged, CHANGES),
 	VECTOR("VG-RSZ-008", "a change leaves the picture as it is", picture_stays, CHANGES),

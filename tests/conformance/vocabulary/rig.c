@@ -480,6 +480,8 @@ static void check_needs(struct rig *t, const struct vector *vector)
 		not_asked(t, "the outputs of this target cannot be changed");
 	if ((vector->needs & NEED_REGISTERS) != 0 && ops->own_registers)
 		not_asked(t, "registers and status are the front end's, not the device's");
+	if ((vector->needs & NEED_RESET) != 0 && t->target->reset_is_new)
+		not_asked(t, "the device has no reset: a new one takes its place");
 	if ((vector->needs & NEED_SEAM) != 0 && t->target->memory_seam == 0)
 		not_asked(t, "the target's memory is one region");
 	if ((vector->needs & NEED_INTERRUPT) != 0 && ops->interrupt == NULL)

@@ -18,6 +18,7 @@ enum {
 	NEED_REGISTERS = 1 << 2, /* registers and status are the device's own */
 	NEED_SEAM = 1 << 3,	 /* its memory is two regions */
 	NEED_INTERRUPT = 1 << 4, /* the interrupt line can be looked at */
+	NEED_RESET = 1 << 5,	 /* status 0 resets the device that is there */
 };
 
 /* In which state the device is when the vector begins. */
