@@ -78,7 +78,7 @@ MAN_PAGES := $(sort $(wildcard recorder/*.1 replayer/*.1 tests/conformance/*.1))
 COMPLETIONS := $(sort $(foreach folder,recorder replayer tests/conformance,\
 	$(wildcard $(folder)/*.bash-completion)))
 SCRIPTS := $(sort $(wildcard scripts/*.sh tests/guests/*.sh tests/guests/target/init \
-	tests/programs/*.sh tests/conformance/mutants/*.sh))
+	tests/programs/*.sh tests/conformance/*.sh tests/conformance/mutants/*.sh))
 JOBS := $(shell nproc)
 PROFILES := $(sort $(wildcard tests/conformance/profiles/*.json))
 TRACES := $(sort $(wildcard traces/*.trace))
@@ -91,7 +91,7 @@ REPLAYER_OBJ := $(call objects,$(REPLAYER_SRC))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help setup demo conformance check unit programs replay golden-check vectors bench
-.PHONY: coverage mutants
+.PHONY: conform-vhost-user coverage mutants
 .PHONY: format lint lint-format lint-tidy lint-cppcheck lint-man lint-shell
 .PHONY: install uninstall dist sysroot clean FORCE
 
@@ -159,7 +159,7 @@ conformance: setup
 	@$(MAKE) --no-print-directory check
 
 ## run all tests
-check: unit programs hvisor-sim replay golden-check vectors
+check: unit programs hvisor-sim replay golden-check vectors conform-vhost-user
 
 ## run the unit tests
 unit: $(BUILD)/unit-tests all
@@ -178,6 +178,10 @@ vectors: all
 	@$(EMULATOR) $(BUILD)/vgpu-conform --check >$(BUILD)/requirements.txt
 	@tail -n 1 $(BUILD)/requirements.txt
 	$(EMULATOR) $(BUILD)/vgpu-conform
+
+## ask our vhost-user-gpu back end for every requirement, and QEMU's
+conform-vhost-user: all
+	BUILD=$(BUILD) EMULATOR='$(EMULATOR)' tests/conformance/vhost-user.sh
 
 ## show that faults put into the device are caught by the conformance suite
 mutants:

@@ -6,7 +6,9 @@
 # Prints a folder with a qemu-system-aarch64 and a qemu-system-x86_64 that can
 # serve vhost-user-gpu without KVM, which takes QEMU 8.0: the system's if it is
 # new enough, else the one of the release's backports, unpacked beside it in
-# the user's cache and never installed. VGPU_QEMU_DIR names another folder.
+# the user's cache and never installed. VGPU_QEMU_DIR names another folder. The
+# unpacked one also has its vhost-user-gpu, with the libraries of the installed
+# one (package qemu-system-gui).
 set -eu
 
 cd "$(dirname "$0")"
@@ -25,10 +27,13 @@ both_new_enough() {
 	new_enough "$1/qemu-system-aarch64" && new_enough "$1/qemu-system-x86_64"
 }
 
-# The modules and firmware of a QEMU belong to its version: the paths are set
-# for this one program, never in the environment of another.
+# The modules, libraries and firmware of a QEMU belong to its version: the paths
+# are set for this one program, never in the environment of another.
+# write_wrapper DIR NAME PROGRAM-BELOW-DIR [ARGUMENT...]
 write_wrapper() {
-	cat >"$1/bin/$2" <<-WRAPPER
+	wrapper=$1/bin/$2 program=$3
+	shift 3
+	cat >"$wrapper" <<-WRAPPER
 		#!/bin/sh
 		root=\$(cd "\$(dirname "\$0")/.." && pwd)
 		for dir in "\$root"/usr/lib/*-linux-gnu*; do
@@ -36,10 +41,28 @@ write_wrapper() {
 		    LD_LIBRARY_PATH=\$dir\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}
 		done
 		export QEMU_MODULE_DIR LD_LIBRARY_PATH
-		exec "\$root/usr/bin/$2" -L "\$root/usr/share/qemu" -L "\$root/usr/share/seabios" \\
-		    -L "\$root/usr/lib/ipxe/qemu" -L /usr/share/seabios -L /usr/lib/ipxe/qemu "\$@"
+		exec "\$root/$program" $* "\$@"
 	WRAPPER
-	chmod +x "$1/bin/$2"
+	chmod +x "$wrapper"
+}
+
+write_system_wrapper() {
+	# shellcheck disable=SC2016 # for the wrapper to expand
+	write_wrapper "$1" "$2" "usr/bin/$2" -L '"$root/usr/share/qemu"' \
+		-L '"$root/usr/share/seabios"' -L '"$root/usr/lib/ipxe/qemu"' \
+		-L /usr/share/seabios -L /usr/lib/ipxe/qemu
+}
+
+# Its package needs a display, which vhost-user-gpu does not: only this file is taken.
+add_vhost_user_gpu() {
+	say "fetching vhost-user-gpu from $VERSION_CODENAME-backports (once; less than 1 MB)"
+	rm -rf "$dir/gui"
+	./fetch-debs.sh -a "$(dpkg --print-architecture)" -s "$VERSION_CODENAME-backports" \
+		"$dir/gui" qemu-system-gui &&
+		dpkg-deb --fsys-tarfile "$dir"/gui/*.deb |
+		tar -x -C "$dir" ./usr/lib/qemu/vhost-user-gpu &&
+		rm -r "$dir/gui" &&
+		write_wrapper "$dir" vhost-user-gpu usr/lib/qemu/vhost-user-gpu
 }
 
 unpack() {
@@ -54,8 +77,8 @@ unpack() {
 		dpkg-deb -x "$deb" "$dir.new"
 	done
 	rm -r "$dir.new/debs"
-	write_wrapper "$dir.new" qemu-system-aarch64
-	write_wrapper "$dir.new" qemu-system-x86_64
+	write_system_wrapper "$dir.new" qemu-system-aarch64
+	write_system_wrapper "$dir.new" qemu-system-x86_64
 	mv "$dir.new" "$dir"
 }
 
@@ -77,6 +100,7 @@ mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock -w 600 9 || { say "another download holds $cache/lock"; exit 1; }
 [ -d "$dir" ] || unpack
+[ -x "$dir/bin/vhost-user-gpu" ] || add_vhost_user_gpu || say "it has no vhost-user-gpu then"
 if ! both_new_enough "$dir/bin"; then
 	"$dir/bin/qemu-system-aarch64" --version >&2 || true
 	say "$dir/bin holds no QEMU >= 8.0 that runs; remove that folder to fetch it again"

@@ -32,6 +32,7 @@ test     mandoc             make lint: manual pages
 test     edid-decode        checks the EDID that the device makes
 test     qemu-system-arm    replay target qemu; guests
 test     qemu-system-x86    guests
+test     qemu-system-gui    vhost-user-gpu, a back end to replay into
 test     qemu-efi-aarch64   guest edk2
 test     cpio               initramfs
 test     kmod               module order in the initramfs

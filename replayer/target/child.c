@@ -100,7 +100,7 @@ static void last_line(int fd, char *line, size_t size)
 
 bool vgpu_child_ended(struct vgpu_child *child, int timeout_ms)
 {
-	for (int waited = 0; child->pid > 0; waited += 5) {
+	for (int waited = 0; child->pid > 0; waited++) {
 		pid_t pid = waitpid(child->pid, &child->status, WNOHANG);
 
 		if (pid == child->pid) {
@@ -109,7 +109,7 @@ bool vgpu_child_ended(struct vgpu_child *child, int timeout_ms)
 		} else if (pid < 0 || waited >= timeout_ms) {
 			return false;
 		} else {
-			usleep(5000);
+			usleep(1000);
 		}
 	}
 	return true;

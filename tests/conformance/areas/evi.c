@@ -159,7 +159,6 @@ static void in_a_batch(struct rig *t)
 static void wrap_of_indices(struct rig *t)
 {
 	struct mark begin = set_mark(t);
-	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
 
 	settle(t);
 	for (unsigned int i = 0; i < 66000; i++, rewind_to(t, begin)) {
@@ -167,7 +166,8 @@ static void wrap_of_indices(struct rig *t)
 		bool wanted = i % 100 == 0;
 
 		want_at(t, (uint16_t)(used_index(t) - (wanted ? 0 : 1)));
-		require(t, submit(t, CONTROL, &request, 24, 24).answered, "round %u: no answer", i);
+		/* Nothing that a device would have to ask somebody else for. */
+		require(t, unref(t, 999).answered, "round %u: no answer", i);
 		if (!wanted)
 			continue;
 		require(t, wait_interrupt(t, 1), "round %u: no interrupt", i);
