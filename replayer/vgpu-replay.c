@@ -93,7 +93,7 @@ static void print_help(void)
 	       "\n"
 	       "Targets:\n");
 	for (unsigned int i = 0; (target = vgpu_target_at(i)) != NULL; i++)
-		printf("  %-10s %s\n", target->name, target->description);
+		printf("  %-11s %s\n", target->name, target->description);
 	printf("\n"
 	       "Exit status: 0 if all is equal, 1 if something differs, 2 if a trace, its golden\n"
 	       "set or the call cannot be used.\n");

@@ -76,7 +76,7 @@ static void print_help(void)
 	       "\n"
 	       "Targets:\n");
 	for (unsigned int i = 0; (target = vgpu_target_at(i)) != NULL; i++)
-		printf("  %-10s %s\n", target->name, target->description);
+		printf("  %-11s %s\n", target->name, target->description);
 	printf("\n"
 	       "Exit status: 0 if all that was asked passed or is known, 1 if not, 2 if the\n"
 	       "call, the target or a file cannot be used.\n");
