@@ -4,17 +4,21 @@
 #define VGPU_TRACE_TOOLS_H
 
 #include "frame.h"
+#include "lint/rules.h"
 
 #include <stdio.h>
 
 struct vgpu_trace_tool_options {
 	bool json;
-	bool registers;	    /* dump: register accesses too */
-	const char *folder; /* frames: where pictures go */
+	bool registers;		     /* dump: register accesses too */
+	const char *folder;	     /* frames: where pictures go */
+	const char *rules;	     /* lint: those that are looked at; NULL: all */
+	enum lint_severity severity; /* lint: findings below it are no failure */
+	bool list_rules;	     /* lint: print the rules */
 };
 
 /*
- * Each returns 0, 1 if a frame was not drawn as recorded, or 2 with a sentence
+ * Each returns 0, 1 if a frame was not drawn as recorded or a rule was broken, or 2 with a sentence
  * in err if the trace or the output cannot be used; what could be read of a
  * damaged trace is printed first.
  */
@@ -24,6 +28,7 @@ vgpu_trace_tool_fn vgpu_trace_info;
 vgpu_trace_tool_fn vgpu_trace_dump;
 vgpu_trace_tool_fn vgpu_trace_verify;
 vgpu_trace_tool_fn vgpu_trace_frames;
+vgpu_trace_tool_fn vgpu_trace_lint;
 
 /* A set of frame hashes; zeroed is empty. */
 struct vgpu_hash_set {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vgpu-trace(1): says what is in a recording. */
+#include "lint/report.h"
 #include "replay.h"
 #include "trace_tools.h"
 
@@ -13,10 +14,9 @@ static const struct tool {
 	vgpu_trace_tool_fn *run;
 	bool several; /* takes more than one file */
 } tools[] = {
-	{"info", vgpu_trace_info, false},
-	{"dump", vgpu_trace_dump, false},
-	{"verify", vgpu_trace_verify, true},
-	{"frames", vgpu_trace_frames, false},
+	{"info", vgpu_trace_info, false},    {"dump", vgpu_trace_dump, false},
+	{"verify", vgpu_trace_verify, true}, {"frames", vgpu_trace_frames, false},
+	{"lint", vgpu_trace_lint, true},
 };
 
 static void print_help(void)
@@ -25,6 +25,8 @@ static void print_help(void)
 	       "       " PROGRAM " dump [--json] [--registers] FILE\n"
 	       "       " PROGRAM " verify [--json] FILE...\n"
 	       "       " PROGRAM " frames [--json] -o DIR FILE\n"
+	       "       " PROGRAM " lint [--json] [--severity LEVEL] [--rule ID,...] FILE...\n"
+	       "       " PROGRAM " lint [--json] [--rule ID,...] --list-rules\n"
 	       "Says what is in a recorded virtio-gpu stream. FILE may be - for standard input,\n"
 	       "except for frames.\n"
 	       "\n"
@@ -32,15 +34,21 @@ static void print_help(void)
 	       "  dump    every request and frame, one line each\n"
 	       "  verify  read all of it and check every checksum\n"
 	       "  frames  draw it and write every distinct frame as PNG\n"
+	       "  lint    what the driver did wrong or unwisely\n"
 	       "\n"
 	       "      --json        for machines: one JSON object per line\n"
 	       "  -r, --registers   dump register accesses too\n"
 	       "  -o, --output DIR  folder for the pictures (default: .)\n"
+	       "  -s, --severity LEVEL  error, warning or advice: findings below it are printed,\n"
+	       "                    but do not matter for the exit status (default: warning)\n"
+	       "      --rule ID,... hold the driver only to these rules, or to those whose ids\n"
+	       "                    begin so: VD-XFR\n"
+	       "      --list-rules  print the rules\n"
 	       "  -h, --help        print this and exit\n"
 	       "  -V, --version     print the version and exit\n"
 	       "\n"
-	       "Exit status: 0, 1 if a frame was not drawn as recorded, 2 if a file or the call\n"
-	       "cannot be used.\n");
+	       "Exit status: 0, 1 if a frame was not drawn as recorded or the driver has broken\n"
+	       "a rule, 2 if a file or the call cannot be used.\n");
 }
 
 static int usage_error(const char *format, const char *what)
@@ -59,12 +67,18 @@ static const struct tool *find_tool(const char *name)
 	return NULL;
 }
 
-enum long_option { JSON = 256 };
+enum long_option { JSON = 256, RULE, LIST_RULES };
 
 static const struct option options[] = {
-	{"json", no_argument, NULL, JSON},	  {"registers", no_argument, NULL, 'r'},
-	{"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, 'V'},	  {NULL, 0, NULL, 0},
+	{"json", no_argument, NULL, JSON},
+	{"registers", no_argument, NULL, 'r'},
+	{"output", required_argument, NULL, 'o'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{"severity", required_argument, NULL, 's'},
+	{"rule", required_argument, NULL, RULE},
+	{"list-rules", no_argument, NULL, LIST_RULES},
+	{NULL, 0, NULL, 0},
 };
 
 /* Returns -1 to go on, or an exit status. */
@@ -72,7 +86,7 @@ static int parse_options(int argc, char **argv, struct vgpu_trace_tool_options *
 {
 	int option;
 
-	while ((option = getopt_long(argc, argv, "ro:hV", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "ro:s:hV", options, NULL)) != -1) {
 		switch (option) {
 		case JSON:
 			tool->json = true;
@@ -82,6 +96,17 @@ static int parse_options(int argc, char **argv, struct vgpu_trace_tool_options *
 			break;
 		case 'o':
 			tool->folder = optarg;
+			break;
+		case 's':
+			if (!lint_severity_parse(optarg, &tool->severity))
+				return usage_error("--severity=%s: not error, warning or advice",
+						   optarg);
+			break;
+		case RULE:
+			tool->rules = optarg;
+			break;
+		case LIST_RULES:
+			tool->list_rules = true;
 			break;
 		case 'h':
 			print_help();
@@ -97,12 +122,36 @@ static int parse_options(int argc, char **argv, struct vgpu_trace_tool_options *
 	return -1;
 }
 
+/* Returns -1 if all rules that are named exist, or an exit status. */
+static int check_rules(const char *rules)
+{
+	size_t len;
+	const char *unknown = rules != NULL ? lint_rule_unknown(rules, &len) : NULL;
+
+	if (unknown == NULL)
+		return -1;
+	fprintf(stderr, PROGRAM ": --rule=%s: no rule is called '%.*s'\n", rules, (int)len,
+		unknown);
+	fprintf(stderr, "Try '" PROGRAM " --help'.\n");
+	return 2;
+}
+
+static int end_output(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, PROGRAM ": standard output: cannot be written to\n");
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
-	struct vgpu_trace_tool_options tool_options = {.folder = "."};
+	struct vgpu_trace_tool_options tool_options = {.folder = ".", .severity = LINT_WARNING};
 	struct vgpu_error err;
 	int worst = parse_options(argc, argv, &tool_options);
 
+	if (worst < 0)
+		worst = check_rules(tool_options.rules);
 	if (worst >= 0)
 		return worst;
 	if (optind == argc)
@@ -110,6 +159,12 @@ int main(int argc, char **argv)
 	const struct tool *tool = find_tool(argv[optind]);
 	if (tool == NULL)
 		return usage_error("no command is called '%s'", argv[optind]);
+	if (tool_options.list_rules && tool->run == vgpu_trace_lint && optind + 1 == argc) {
+		lint_report_rules(stdout, tool_options.json, tool_options.rules);
+		return end_output(0);
+	}
+	if (tool_options.list_rules)
+		return usage_error("%s: --list-rules is for lint, without a file", tool->name);
 	if (optind + 1 == argc)
 		return usage_error("%s: no file named", tool->name);
 	if (optind + 2 < argc && !tool->several)
@@ -122,9 +177,5 @@ int main(int argc, char **argv)
 				vgpu_replay_strip(argv[i], err.text));
 		worst = status > worst ? status : worst;
 	}
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, PROGRAM ": standard output: cannot be written to\n");
-		return 2;
-	}
-	return worst;
+	return end_output(worst);
 }

@@ -20,6 +20,8 @@ tests='every_program_prints_help every_program_prints_its_version
 	a_file_that_cannot_be_read_is_named a_damaged_trace_is_refused
 	a_full_disk_is_an_error
 	trace_reads_standard_input trace_json_is_json trace_frames_writes_pictures
+	lint_status_goes_by_severity lint_json_is_json lint_reads_what_there_is
+	lint_lists_its_rules
 	replay_is_equal_to_the_golden_set replay_json_is_json replay_keeps_quiet
 	replay_needs_a_file replay_says_what_differs replay_ends_on_a_signal
 	record_prints_capabilities record_refuses_a_bad_socket
@@ -149,7 +151,12 @@ vgpu-replay --jobs 2x x.trace | not a number of jobs
 vgpu-trace | no command named
 vgpu-trace nothing x.trace | no command is called
 vgpu-trace info | no file named
-vgpu-trace info x.trace y.trace | takes one file'
+vgpu-trace info x.trace y.trace | takes one file
+vgpu-trace lint | no file named
+vgpu-trace lint --severity bad x.trace | --severity=bad
+vgpu-trace lint --rule VD-XFR,VD-NO x.trace | no rule is called
+vgpu-trace lint --list-rules x.trace | --list-rules is for lint, without a file
+vgpu-trace info --list-rules | --list-rules is for lint, without a file'
 
 a_wrong_call_is_explained() {
 	echo "$wrong_calls" | while IFS='|' read -r call message; do
@@ -176,7 +183,7 @@ a_wrong_option_is_explained() {
 
 a_file_that_cannot_be_read_is_named() {
 	for call in vgpu-replay 'vgpu-trace info' 'vgpu-trace dump' 'vgpu-trace verify' \
-		'vgpu-trace frames'; do
+		'vgpu-trace frames' 'vgpu-trace lint'; do
 		# shellcheck disable=SC2086 # a list of words
 		exits 2 $call no/such.trace
 		says err "${call%% *}: no/such.trace: No such file or directory"
@@ -204,7 +211,7 @@ a_damaged_trace_is_refused() {
 
 a_full_disk_is_an_error() {
 	[ -c /dev/full ] || return 0
-	for call in 'vgpu-trace info' 'vgpu-trace dump' vgpu-replay; do
+	for call in 'vgpu-trace info' 'vgpu-trace dump' 'vgpu-trace lint' vgpu-replay; do
 		status=0
 		# shellcheck disable=SC2086 # a list of words
 		program $call "$trace" >/dev/full 2>err || status=$?
@@ -253,6 +260,50 @@ trace_frames_writes_pictures() {
 	done
 	exits 2 vgpu-trace frames -o no/folder "$trace"
 	says err no/folder
+}
+
+lint_status_goes_by_severity() {
+	exits 1 vgpu-trace lint "$trace"
+	says out 'VD-FEA-001  error    1 time'
+	says out 'VD-MSG-002  warning  15 times, first in request 0: GET_DISPLAY_INFO'
+	says out '4096 bytes are readable, and GET_DISPLAY_INFO has 24.'
+	says out ' in 15 requests, 5 frames; without register accesses'
+	silent err
+	exits 1 vgpu-trace lint --severity error "$trace"
+	console=$top/traces/edk2_console.trace
+	exits 0 vgpu-trace lint "$console"
+	says out 'VD-TIM-001  advice'
+	exits 1 vgpu-trace lint -s advice "$console"
+	exits 0 vgpu-trace lint --severity advice --rule VD-FEA,VD-CUR-001 "$console"
+	exits 1 vgpu-trace lint "$console" "$trace"
+}
+
+lint_json_is_json() {
+	exits 1 vgpu-trace lint --json "$trace"
+	json out type rule severity count must found advice source
+	says out '"type":"finding","rule":"VD-MSG-002","severity":"warning","count":15,"number":0'
+	tail -n 1 out >last
+	json last type trace whole errors warnings advice requests frames registers not_compared
+	exits 0 vgpu-trace lint --json --list-rules
+	json out rule severity must advice source
+}
+
+# What comes before the damage is judged, and the damage told.
+lint_reads_what_there_is() {
+	exits 2 vgpu-trace lint "$cut"
+	says out VD-FEA-001
+	says err "vgpu-trace: $cut: "
+	program vgpu-trace lint "$trace" | sed "s|^$trace: |-: |" >wanted
+	program vgpu-trace lint - <"$trace" >out || true
+	cmp -s wanted out || fail 'lint - prints something else than with a name'
+}
+
+lint_lists_its_rules() {
+	exits 0 vgpu-trace lint --list-rules
+	sed -n '/^| rule | severity | what must be true/,$p' "$top/replayer/lint/RULES.md" >wanted
+	cmp -s wanted out || fail 'replayer/lint/RULES.md has another table of rules'
+	exits 0 vgpu-trace lint --list-rules --rule VD-BLB
+	[ "$(wc -l <out)" -eq 4 ] || fail 'not the two rules about blobs'
 }
 
 # ---- vgpu-replay -------------------------------------------------------------------

@@ -24,6 +24,7 @@ extern const struct unit_suite format_suite;
 extern const struct unit_suite recorder_suite;
 extern const struct unit_suite zone_config_suite;
 extern const struct unit_suite decode_suite;
+extern const struct unit_suite lint_suite;
 extern const struct unit_suite golden_suite;
 extern const struct unit_suite target_suite;
 extern const struct unit_suite player_suite;
@@ -50,6 +51,7 @@ static const struct unit_suite *const suites[] = {
 	&recorder_suite,
 	&zone_config_suite,
 	&decode_suite,
+	&lint_suite,
 	&golden_suite,
 	&target_suite,
 	&player_suite,

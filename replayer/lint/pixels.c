@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "lint/pixels.h"
+
+#include <linux/virtio_gpu.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PIXEL 4
+
+static uint64_t cost(const struct lint_resource *resource)
+{
+	return resource->size + (uint64_t)resource->height * sizeof(*resource->known);
+}
+
+void lint_pixels_new(struct lint_guest *guest, struct lint_resource *resource)
+{
+	if (resource->size == 0)
+		return;
+	if (resource->size > LINT_PIXELS_MAX ||
+	    cost(resource) > LINT_PIXELS_MAX - guest->pixel_bytes) {
+		guest->unkept++;
+		return;
+	}
+	resource->pixels = calloc(1, resource->size);
+	resource->known = calloc(resource->height, sizeof(*resource->known));
+	if (resource->pixels == NULL || resource->known == NULL) {
+		free(resource->pixels);
+		free(resource->known);
+		resource->pixels = NULL;
+		resource->known = NULL;
+		guest->unkept++;
+		return;
+	}
+	guest->pixel_bytes += cost(resource);
+}
+
+void lint_pixels_free(struct lint_guest *guest, struct lint_resource *resource)
+{
+	if (resource->pixels == NULL)
+		return;
+	guest->pixel_bytes -= cost(resource);
+	free(resource->pixels);
+	free(resource->known);
+	resource->pixels = NULL;
+	resource->known = NULL;
+}
+
+/* The rectangle around what changed, while it grows. */
+struct bounds {
+	uint32_t left, top, right, bottom;
+	bool any;
+};
+
+static void widen(struct bounds *bounds, uint32_t left, uint32_t right, uint32_t y)
+{
+	if (!bounds->any) {
+		*bounds = (struct bounds){left, y, right, y + 1, true};
+		return;
+	}
+	bounds->left = left < bounds->left ? left : bounds->left;
+	bounds->right = right > bounds->right ? right : bounds->right;
+	bounds->bottom = y + 1;
+}
+
+static void compare_row(const uint8_t *had, const uint8_t *got, uint32_t width, uint32_t y,
+			struct bounds *bounds)
+{
+	uint32_t left = 0, right = width;
+
+	if (memcmp(had, got, (size_t)width * PIXEL) == 0)
+		return;
+	while (memcmp(had + (size_t)left * PIXEL, got + (size_t)left * PIXEL, PIXEL) == 0)
+		left++;
+	while (memcmp(had + (size_t)(right - 1) * PIXEL, got + (size_t)(right - 1) * PIXEL,
+		      PIXEL) == 0)
+		right--;
+	widen(bounds, left, right, y);
+}
+
+/* One range for each row is enough: drivers transfer rows whole, or the same part again. */
+static void know(struct lint_span *span, uint32_t begin, uint32_t end)
+{
+	if (begin > span->end || end < span->begin || span->begin == span->end) {
+		*span = (struct lint_span){begin, end};
+		return;
+	}
+	span->begin = begin < span->begin ? begin : span->begin;
+	span->end = end > span->end ? end : span->end;
+}
+
+static void forget(struct lint_resource *resource, const struct vgpu_rect *rect)
+{
+	for (uint32_t y = 0; y < rect->height; y++)
+		resource->known[rect->y + y] = (struct lint_span){0, 0};
+}
+
+static void take_row(struct lint_resource *resource, const struct vgpu_rect *rect, uint32_t y,
+		     const uint8_t *row, struct lint_change *change, struct bounds *bounds)
+{
+	struct lint_span *span = &resource->known[rect->y + y];
+	uint8_t *had =
+		resource->pixels + ((size_t)(rect->y + y) * resource->width + rect->x) * PIXEL;
+
+	if (span->begin > rect->x || span->end < rect->x + rect->width)
+		change->compared = false;
+	compare_row(had, row, rect->width, y, bounds);
+	memcpy(had, row, (size_t)rect->width * PIXEL);
+	know(span, rect->x, rect->x + rect->width);
+}
+
+void lint_pixels_transfer(struct lint_resource *resource, const struct lint_request *request,
+			  struct lint_change *change)
+{
+	const struct vgpu_rect *rect = &request->rect;
+	const struct vgpu_trace_request *raw = request->raw;
+	uint64_t pitch = (uint64_t)rect->width * PIXEL;
+	struct bounds bounds = {0};
+
+	*change = (struct lint_change){.bytes = pitch * rect->height};
+	change->needed = change->bytes;
+	if (resource->pixels == NULL || rect->width == 0 || rect->height == 0 ||
+	    !lint_within(rect, resource->width, resource->height))
+		return;
+	if (raw->data == NULL || raw->data_len != change->bytes) {
+		forget(resource, rect);
+		return;
+	}
+	change->compared = true;
+	for (uint32_t y = 0; y < rect->height; y++)
+		take_row(resource, rect, y, raw->data + y * pitch, change, &bounds);
+	change->rect = (struct vgpu_rect){rect->x + bounds.left, rect->y + bounds.top,
+					  bounds.right - bounds.left, bounds.bottom - bounds.top};
+	if (change->compared)
+		change->needed = (uint64_t)change->rect.width * change->rect.height * PIXEL;
+}
+
+/* Where the alpha of a pixel is; -1: the format has none. */
+static int alpha_byte(uint32_t format)
+{
+	switch (format) {
+	case VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM:
+	case VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM:
+		return 3;
+	case VIRTIO_GPU_FORMAT_A8R8G8B8_UNORM:
+	case VIRTIO_GPU_FORMAT_A8B8G8R8_UNORM:
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+bool lint_pixels_invisible(const struct lint_resource *resource, const struct vgpu_rect *rect)
+{
+	int alpha = alpha_byte(resource->format);
+	bool colors = false;
+
+	if (alpha < 0 || resource->pixels == NULL ||
+	    !lint_within(rect, resource->width, resource->height))
+		return false;
+	for (uint32_t y = rect->y; y < rect->y + rect->height; y++) {
+		const uint8_t *row = resource->pixels + (size_t)y * resource->width * PIXEL;
+
+		for (uint32_t x = rect->x; x < rect->x + rect->width; x++) {
+			uint32_t pixel;
+			if (row[(size_t)x * PIXEL + (size_t)alpha] != 0)
+				return false;
+			memcpy(&pixel, row + (size_t)x * PIXEL, PIXEL);
+			colors = colors || pixel != 0;
+		}
+	}
+	return colors;
+}
