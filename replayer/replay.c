@@ -7,7 +7,6 @@
 #include "golden/png_io.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,117 +23,8 @@ struct replay {
 	struct vgpu_pictures *pictures;
 	char keep[4096]; /* folder for this trace, or empty */
 	uint64_t requests_different;
+	struct vgpu_error what; /* what is wrong with the frame at hand */
 };
-
-/* ---- the result --------------------------------------------------------------------- */
-
-void vgpu_replay_note(struct vgpu_replay_result *result, enum vgpu_replay_status status,
-		      const char *format, ...)
-{
-	struct vgpu_error text;
-	va_list args;
-
-	/* A difference that was found stays one, whatever else is wrong. */
-	if (status != VGPU_REPLAY_EQUAL && result->status != VGPU_REPLAY_DIFFERS)
-		result->status = status;
-	if (result->num_messages == VGPU_REPLAY_MESSAGES) {
-		result->messages_left_out++;
-		return;
-	}
-	va_start(args, format);
-	vsnprintf(text.text, sizeof(text.text), format, args);
-	va_end(args);
-	char *copy = strdup(vgpu_replay_strip(result->trace, text.text));
-	if (copy != NULL)
-		result->messages[result->num_messages++] = copy;
-}
-
-const char *vgpu_replay_strip(const char *trace, const char *text)
-{
-	size_t len = strlen(trace);
-
-	return strncmp(text, trace, len) == 0 && strncmp(text + len, ": ", 2) == 0 ? text + len + 2
-										   : text;
-}
-
-void vgpu_replay_result_fini(struct vgpu_replay_result *result)
-{
-	for (unsigned int i = 0; i < result->num_messages; i++)
-		free(result->messages[i]);
-	result->num_messages = 0;
-}
-
-static void append(char *text, size_t size, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void append(char *text, size_t size, const char *format, ...)
-{
-	size_t used = strlen(text);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text + used, size - used, format, args);
-	va_end(args);
-}
-
-void vgpu_replay_verdict(const struct vgpu_replay_result *result,
-			 char text[VGPU_REPLAY_VERDICT_TEXT])
-{
-	const size_t size = VGPU_REPLAY_VERDICT_TEXT;
-
-	snprintf(text, size, "%s: ", result->target);
-	if (result->stopped)
-		append(text, size, "stopped: ");
-	append(text, size, "%llu of %llu requests, %llu of %llu frames equal",
-	       (unsigned long long)result->requests_equal, (unsigned long long)result->requests,
-	       (unsigned long long)result->frames_equal,
-	       (unsigned long long)result->frames_compared);
-	if (result->frames_compared != result->frames)
-		append(text, size, " (of %llu)", (unsigned long long)result->frames);
-	if (result->requests_tolerated > 0)
-		append(text, size, ", %llu answer%s tolerated",
-		       (unsigned long long)result->requests_tolerated,
-		       result->requests_tolerated == 1 ? "" : "s");
-	if (result->frames_excepted > 0)
-		append(text, size, ", %llu by exception",
-		       (unsigned long long)result->frames_excepted);
-	if (result->frames_incomparable > 0)
-		append(text, size, ", %llu not comparable",
-		       (unsigned long long)result->frames_incomparable);
-}
-
-static void add_count(cJSON *object, const char *name, uint64_t value)
-{
-	cJSON_AddNumberToObject(object, name, (double)value);
-}
-
-cJSON *vgpu_replay_json(const struct vgpu_replay_result *result)
-{
-	static const char *const words[] = {"equal", "differs", "unusable"};
-	cJSON *object = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(object, "trace", result->trace);
-	cJSON_AddStringToObject(object, "target", result->target);
-	cJSON_AddStringToObject(object, "version", result->version);
-	cJSON_AddStringToObject(object, "status", words[result->status]);
-	cJSON_AddBoolToObject(object, "stopped", result->stopped);
-	cJSON *requests = cJSON_AddObjectToObject(object, "requests");
-	add_count(requests, "recorded", result->requests);
-	add_count(requests, "played", result->requests_played);
-	add_count(requests, "equal", result->requests_equal);
-	add_count(requests, "tolerated", result->requests_tolerated);
-	cJSON *frames = cJSON_AddObjectToObject(object, "frames");
-	add_count(frames, "recorded", result->frames);
-	add_count(frames, "compared", result->frames_compared);
-	add_count(frames, "equal", result->frames_equal);
-	add_count(frames, "excepted", result->frames_excepted);
-	add_count(frames, "not_comparable", result->frames_incomparable);
-	cJSON_AddNumberToObject(object, "seconds", (double)(result->time_ns / 1000) / 1e6);
-	cJSON *messages = cJSON_AddArrayToObject(object, "messages");
-	for (unsigned int i = 0; i < result->num_messages; i++)
-		cJSON_AddItemToArray(messages, cJSON_CreateString(result->messages[i]));
-	return object;
-}
 
 /* ---- answers ------------------------------------------------------------------------ */
 
@@ -170,8 +60,11 @@ static void on_answer(void *opaque, const struct vgpu_player_answer *answer)
 	case VGPU_ANSWER_DIFFERENT:
 		if (replay->requests_different++ == 0)
 			describe_difference(replay, answer);
+		vgpu_replay_answer_differs(result, answer);
 		break;
 	}
+	if (replay->options->watch != NULL)
+		replay->options->watch->answer(replay->options->watch_opaque, answer);
 	if (replay->options->progress != NULL)
 		replay->options->progress(replay->options->opaque, result->requests_played,
 					  result->requests);
@@ -179,93 +72,126 @@ static void on_answer(void *opaque, const struct vgpu_player_answer *answer)
 
 /* ---- frames ------------------------------------------------------------------------- */
 
-static void keep_picture(struct replay *replay, const char *what, uint64_t number,
-			 const struct vgpu_frame *frame)
+/* A picture of a frame that differs. */
+struct kept {
+	struct replay *replay;
+	uint64_t number;
+};
+
+static void keep_picture(void *opaque, const char *what, const struct vgpu_frame *pixels)
 {
+	const struct kept *kept = opaque;
 	struct vgpu_error err;
 	char path[4400];
 
-	snprintf(path, sizeof(path), "%s/%s-%06llu.png", replay->keep, what,
-		 (unsigned long long)number);
-	if (vgpu_png_write(path, frame, &err) < 0)
-		vgpu_replay_note(replay->result, VGPU_REPLAY_UNUSABLE, "%s", err.text);
+	snprintf(path, sizeof(path), "%s/%s-%06llu.png", kept->replay->keep, what,
+		 (unsigned long long)kept->number);
+	if (vgpu_png_write(path, pixels, &err) < 0)
+		vgpu_replay_note(kept->replay->result, VGPU_REPLAY_UNUSABLE, "%s", err.text);
 }
 
-static void keep_pictures(struct replay *replay, uint64_t number, const struct vgpu_frame *expected,
-			  const struct vgpu_frame *actual)
+static void frame_differs(struct replay *replay, const struct vgpu_replay_frame *frame)
 {
-	struct vgpu_frame picture = {0};
+	const struct vgpu_trace_frame *recorded = frame->recorded;
+	struct kept kept = {.replay = replay, .number = recorded->number};
 
-	if (replay->keep[0] == '\0')
-		return;
-	keep_picture(replay, "actual", number, actual);
-	if (expected == NULL)
-		return;
-	keep_picture(replay, "expected", number, expected);
-	if (vgpu_frame_difference_picture(expected, actual, &picture) == 0)
-		keep_picture(replay, "difference", number, &picture);
-	vgpu_frame_fini(&picture);
-}
-
-static void frame_differs(struct replay *replay, const struct vgpu_trace_frame *recorded,
-			  const char *what)
-{
 	vgpu_replay_note(replay->result, VGPU_REPLAY_DIFFERS,
 			 "frame %llu (scanout %u, %ux%u, flushed by request %llu): %s",
 			 (unsigned long long)recorded->number, recorded->scanout_id,
 			 recorded->width, recorded->height, (unsigned long long)recorded->request,
-			 what);
+			 frame->what);
+	vgpu_replay_frame_differs(replay->result, frame);
+	/* What is equal and should not be has nothing to look at. */
+	if (replay->keep[0] != '\0' && (frame->expected == NULL || frame->difference != NULL))
+		vgpu_replay_pictures(frame, keep_picture, &kept);
+}
+
+/* Counts the frame, and tells who wants to know. */
+static void conclude(struct replay *replay, const struct vgpu_replay_frame *frame)
+{
+	struct vgpu_replay_result *result = replay->result;
+
+	switch (frame->verdict) {
+	case VGPU_FRAME_EXCEPTED:
+		result->frames_excepted++;
+		result->frames_equal++;
+		break;
+	case VGPU_FRAME_EQUAL:
+		result->frames_equal++;
+		break;
+	case VGPU_FRAME_DIFFERS:
+		frame_differs(replay, frame);
+		break;
+	case VGPU_FRAME_NOT_COMPARABLE:
+		if (result->frames_incomparable++ == 0)
+			vgpu_replay_note(result, VGPU_REPLAY_UNUSABLE,
+					 "frame %llu is the first that is not comparable: %s",
+					 (unsigned long long)frame->recorded->number, frame->what);
+		break;
+	case VGPU_FRAME_UNUSABLE:
+		vgpu_replay_note(result, VGPU_REPLAY_UNUSABLE, "%s", frame->what);
+		break;
+	}
+	if (replay->options->watch != NULL)
+		replay->options->watch->frame(replay->options->watch_opaque, frame);
 }
 
 /* Without a picture to hold it against. */
-static void compare_hash(struct replay *replay, const struct vgpu_player_frame *frame,
-			 uint32_t width, uint32_t height, const struct vgpu_frame_hash *hash)
+static void compare_hash(struct replay *replay, struct vgpu_replay_frame *frame, uint32_t width,
+			 uint32_t height, const struct vgpu_frame_hash *hash)
 {
 	const struct vgpu_frame *actual = frame->actual;
 	struct vgpu_frame_hash got;
-	char text[160], expected_text[VGPU_FRAME_HASH_TEXT], got_text[VGPU_FRAME_HASH_TEXT];
+	char expected_text[VGPU_FRAME_HASH_TEXT], got_text[VGPU_FRAME_HASH_TEXT];
 
+	frame->verdict = VGPU_FRAME_DIFFERS;
+	frame->what = replay->what.text;
 	if (actual->width != width || actual->height != height) {
-		snprintf(text, sizeof(text), "expected %ux%u pixels, got %ux%u", width, height,
-			 actual->width, actual->height);
+		vgpu_error_set(&replay->what, EINVAL, "expected %ux%u pixels, got %ux%u", width,
+			       height, actual->width, actual->height);
 	} else {
 		got = vgpu_frame_hash(actual);
 		if (vgpu_frame_hash_equal(&got, hash)) {
-			replay->result->frames_equal++;
-			return;
+			frame->verdict = VGPU_FRAME_EQUAL;
+			frame->what = NULL;
 		}
 		vgpu_frame_hash_text(hash, expected_text);
 		vgpu_frame_hash_text(&got, got_text);
-		snprintf(text, sizeof(text), "expected hash %s, got %s", expected_text, got_text);
+		vgpu_error_set(&replay->what, EINVAL, "expected hash %s, got %s", expected_text,
+			       got_text);
 	}
-	frame_differs(replay, frame->recorded, text);
-	keep_pictures(replay, frame->recorded->number, NULL, actual);
+	conclude(replay, frame);
 }
 
-/* The frame differs, or should have differed: what an exception makes of it. */
-static void judge(struct replay *replay, const struct vgpu_player_frame *frame, bool equal,
-		  const struct vgpu_golden_exception *exception, const struct vgpu_frame *expected,
-		  const struct vgpu_frame_difference *difference)
+/* What an exception makes of a frame that is equal to its picture, or is not. */
+static void judge(struct replay *replay, struct vgpu_replay_frame *frame, bool equal,
+		  const struct vgpu_golden_exception *exception)
 {
-	char text[VGPU_DIFFERENCE_TEXT];
 	bool fails = exception != NULL && exception->fails;
 
 	if (equal == !fails) {
-		replay->result->frames_equal++;
-		if (exception != NULL)
-			replay->result->frames_excepted++;
-		return;
+		frame->verdict = exception != NULL ? VGPU_FRAME_EXCEPTED : VGPU_FRAME_EQUAL;
+	} else if (equal) {
+		frame->verdict = VGPU_FRAME_DIFFERS;
+		frame->what = "is equal, but an exception says it is not";
+	} else {
+		frame->verdict = VGPU_FRAME_DIFFERS;
+		vgpu_frame_difference_text(frame->difference, frame->expected, frame->actual,
+					   replay->what.text);
+		frame->what = replay->what.text;
 	}
-	if (equal) {
-		frame_differs(replay, frame->recorded, "is equal, but an exception says it is not");
-		return;
-	}
-	vgpu_frame_difference_text(difference, expected, frame->actual, text);
-	frame_differs(replay, frame->recorded, text);
-	keep_pictures(replay, frame->recorded->number, expected, frame->actual);
+	conclude(replay, frame);
 }
 
-static void compare_picture(struct replay *replay, const struct vgpu_player_frame *frame,
+/* As replay->what says. */
+static void unusable(struct replay *replay, struct vgpu_replay_frame *frame)
+{
+	frame->verdict = VGPU_FRAME_UNUSABLE;
+	frame->what = replay->what.text;
+	conclude(replay, frame);
+}
+
+static void compare_picture(struct replay *replay, struct vgpu_replay_frame *frame,
 			    const struct vgpu_golden_frame *golden)
 {
 	const struct vgpu_golden_exception *exception =
@@ -273,14 +199,15 @@ static void compare_picture(struct replay *replay, const struct vgpu_player_fram
 	struct vgpu_frame_difference difference;
 	struct vgpu_compare_rules rules = {0};
 	struct vgpu_error err;
-	const struct vgpu_frame *expected = vgpu_pictures_get(replay->pictures, golden->png, &err);
 
-	if (expected == NULL) {
-		vgpu_replay_note(replay->result, VGPU_REPLAY_UNUSABLE, "golden frame %llu: %s",
-				 (unsigned long long)golden->number, err.text);
+	frame->expected = vgpu_pictures_get(replay->pictures, golden->png, &err);
+	if (frame->expected == NULL) {
+		vgpu_error_set(&replay->what, EBADMSG, "golden frame %llu: %s",
+			       (unsigned long long)golden->number, err.text);
+		unusable(replay, frame);
 		return;
 	}
-	bool equal = vgpu_frame_compare(expected, frame->actual, NULL, &difference);
+	bool equal = vgpu_frame_compare(frame->expected, frame->actual, NULL, &difference);
 	/* An exception counts only where it was needed. */
 	if (equal && exception != NULL && !exception->fails)
 		exception = NULL;
@@ -288,9 +215,10 @@ static void compare_picture(struct replay *replay, const struct vgpu_player_fram
 		rules.tolerance = exception->tolerance;
 		rules.ignore = exception->ignore;
 		rules.num_ignore = exception->num_ignore;
-		equal = vgpu_frame_compare(expected, frame->actual, &rules, &difference);
+		equal = vgpu_frame_compare(frame->expected, frame->actual, &rules, &difference);
 	}
-	judge(replay, frame, equal, exception, expected, &difference);
+	frame->difference = equal ? NULL : &difference;
+	judge(replay, frame, equal, exception);
 }
 
 static bool wants_frame(void *opaque, const struct vgpu_trace_frame *frame)
@@ -301,47 +229,48 @@ static bool wants_frame(void *opaque, const struct vgpu_trace_frame *frame)
 	       frame->number <= replay->options->last_frame;
 }
 
-static void not_comparable(struct replay *replay, const struct vgpu_trace_frame *recorded,
-			   const char *why)
+static void compare(struct replay *replay, struct vgpu_replay_frame *frame)
 {
-	if (replay->result->frames_incomparable++ == 0)
-		vgpu_replay_note(replay->result, VGPU_REPLAY_UNUSABLE,
-				 "frame %llu is the first that is not comparable: %s",
-				 (unsigned long long)recorded->number, why);
-}
-
-static void on_frame(void *opaque, const struct vgpu_player_frame *frame)
-{
-	struct replay *replay = opaque;
 	const struct vgpu_trace_frame *recorded = frame->recorded;
 	const struct vgpu_golden_frame *golden = NULL;
 
-	if (!frame->comparable) {
-		not_comparable(replay, recorded, frame->why);
-		return;
-	}
-	if (replay->golden == NULL && !vgpu_frame_hash_known(&recorded->hash)) {
-		not_comparable(replay, recorded, "the recording does not say how it looked");
-		return;
-	}
 	replay->result->frames_compared++;
-	if (replay->golden != NULL) {
+	if (replay->golden != NULL)
 		golden = vgpu_golden_find(replay->golden, recorded->number);
-		if (golden == NULL) {
-			vgpu_replay_note(replay->result, VGPU_REPLAY_UNUSABLE,
-					 "the golden set has no frame %llu",
-					 (unsigned long long)recorded->number);
-			return;
-		}
-	}
-	if (frame->actual == NULL)
-		frame_differs(replay, recorded, frame->why);
-	else if (golden == NULL)
+	if (replay->golden != NULL && golden == NULL) {
+		vgpu_error_set(&replay->what, ENOENT, "the golden set has no frame %llu",
+			       (unsigned long long)recorded->number);
+		unusable(replay, frame);
+	} else if (frame->actual == NULL) {
+		frame->verdict = VGPU_FRAME_DIFFERS;
+		conclude(replay, frame);
+	} else if (golden == NULL) {
 		compare_hash(replay, frame, recorded->width, recorded->height, &recorded->hash);
-	else if (golden->png == NULL)
+	} else if (golden->png == NULL) {
 		compare_hash(replay, frame, golden->width, golden->height, &golden->hash);
-	else
+	} else {
 		compare_picture(replay, frame, golden);
+	}
+}
+
+static void on_frame(void *opaque, const struct vgpu_player_frame *played)
+{
+	struct replay *replay = opaque;
+	struct vgpu_replay_frame frame = {
+		.recorded = played->recorded,
+		.verdict = VGPU_FRAME_NOT_COMPARABLE,
+		.actual = played->actual,
+		.what = played->why,
+	};
+
+	if (played->comparable && replay->golden == NULL &&
+	    !vgpu_frame_hash_known(&played->recorded->hash))
+		frame.what = "the recording does not say how it looked";
+	else if (played->comparable) {
+		compare(replay, &frame);
+		return;
+	}
+	conclude(replay, &frame);
 }
 
 /* ---- one trace ---------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #ifndef VGPU_REPLAY_H
 #define VGPU_REPLAY_H
 
+#include "golden/compare.h"
 #include "player.h"
 
 #include <cjson/cJSON.h>
@@ -15,6 +16,30 @@ enum vgpu_replay_status {
 	VGPU_REPLAY_EQUAL = 0,
 	VGPU_REPLAY_DIFFERS = 1,
 	VGPU_REPLAY_UNUSABLE = 2, /* the trace, the golden set or the call */
+};
+
+enum vgpu_frame_verdict {
+	VGPU_FRAME_EQUAL,
+	VGPU_FRAME_EXCEPTED, /* as an exception of the golden set has it */
+	VGPU_FRAME_DIFFERS,
+	VGPU_FRAME_NOT_COMPARABLE, /* the recording does not say how it looked */
+	VGPU_FRAME_UNUSABLE,	   /* the golden set does not have it */
+};
+
+/* What became of a frame. */
+struct vgpu_replay_frame {
+	const struct vgpu_trace_frame *recorded;
+	enum vgpu_frame_verdict verdict;
+	const struct vgpu_frame *expected;		/* NULL: there is no golden picture */
+	const struct vgpu_frame *actual;		/* NULL: the target has no picture */
+	const struct vgpu_frame_difference *difference; /* of the two; NULL: equal, or not both */
+	const char *what;				/* what is wrong; NULL: nothing */
+};
+
+/* Who watches is told everything; all of it is valid during the call only. */
+struct vgpu_replay_watch {
+	void (*answer)(void *opaque, const struct vgpu_player_answer *answer);
+	void (*frame)(void *opaque, const struct vgpu_replay_frame *frame);
 };
 
 struct vgpu_replay_options {
@@ -27,6 +52,8 @@ struct vgpu_replay_options {
 	/* Told after every request; may be NULL. */
 	void (*progress)(void *opaque, uint64_t done, uint64_t total);
 	void *opaque;
+	const struct vgpu_replay_watch *watch; /* NULL: nobody does */
+	void *watch_opaque;
 };
 
 /* More than this many sentences would not be read. */
@@ -46,6 +73,8 @@ struct vgpu_replay_result {
 	char *messages[VGPU_REPLAY_MESSAGES];
 	unsigned int num_messages;
 	uint64_t messages_left_out;
+	cJSON *differences; /* array, no longer than that; NULL: none */
+	uint64_t differences_left_out;
 };
 
 void vgpu_replay(const char *trace, const struct vgpu_replay_options *options,
@@ -66,6 +95,21 @@ cJSON *vgpu_replay_json(const struct vgpu_replay_result *result);
  */
 void vgpu_replay_note(struct vgpu_replay_result *result, enum vgpu_replay_status status,
 		      const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Adds to the list of differences what is described in text. */
+void vgpu_replay_answer_differs(struct vgpu_replay_result *result,
+				const struct vgpu_player_answer *answer);
+void vgpu_replay_frame_differs(struct vgpu_replay_result *result,
+			       const struct vgpu_replay_frame *frame);
+
+/*
+ * Calls picture for each picture of a frame that differs: "actual", "expected"
+ * and "difference", as far as they are there.
+ */
+void vgpu_replay_pictures(const struct vgpu_replay_frame *frame,
+			  void (*picture)(void *opaque, const char *what,
+					  const struct vgpu_frame *pixels),
+			  void *opaque);
 
 /* Reports name the file themselves: text without a "TRACE: " in front. */
 const char *vgpu_replay_strip(const char *trace, const char *text);
