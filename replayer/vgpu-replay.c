@@ -2,6 +2,8 @@
 /* vgpu-replay(1): plays recordings into a device and says what differs. */
 #include "golden/bless.h"
 #include "replay.h"
+#include "report/replay_report.h"
+#include "report/trace_section.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +30,8 @@ struct settings {
 	struct vgpu_replay_options replay;
 	action_fn *action;
 	bool json, quiet;
+	struct vgpu_replay_report_options files;
+	struct vgpu_replay_report *report; /* NULL: no file is wanted */
 	unsigned long jobs;
 	char *const *traces;
 	unsigned int num_traces;
@@ -86,6 +90,9 @@ static void print_help(void)
 	       "  -j, --jobs N         play N traces at a time (default: 1)\n"
 	       "      --bless          make the golden sets anew, if QEMU draws the same\n"
 	       "      --check-golden   check that QEMU draws what the golden sets have\n"
+	       "      --report FILE    write a page with pictures of what was drawn and differs\n"
+	       "      --junit FILE     write test cases as JUnit XML\n"
+	       "      --tap[=FILE]     write them as TAP, to the standard output if not to a file\n"
 	       "      --json           print one JSON object per trace\n"
 	       "  -q, --quiet          print only what is wrong\n"
 	       "  -h, --help           print this and exit\n"
@@ -145,7 +152,7 @@ static bool parse_jobs(const char *text, unsigned long *jobs)
 	return true;
 }
 
-enum long_option { NO_GOLDEN = 256, BLESS, CHECK_GOLDEN, JSON };
+enum long_option { NO_GOLDEN = 256, BLESS, CHECK_GOLDEN, REPORT, JUNIT, TAP, JSON };
 
 static const struct option options[] = {
 	{"target", required_argument, NULL, 't'},
@@ -156,6 +163,9 @@ static const struct option options[] = {
 	{"jobs", required_argument, NULL, 'j'},
 	{"bless", no_argument, NULL, BLESS},
 	{"check-golden", no_argument, NULL, CHECK_GOLDEN},
+	{"report", required_argument, NULL, REPORT},
+	{"junit", required_argument, NULL, JUNIT},
+	{"tap", optional_argument, NULL, TAP},
 	{"json", no_argument, NULL, JSON},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
@@ -193,6 +203,15 @@ static int take_option(int option, struct settings *settings)
 	case CHECK_GOLDEN:
 		settings->action = vgpu_bless_check;
 		return -1;
+	case REPORT:
+		settings->files.html = optarg;
+		return -1;
+	case JUNIT:
+		settings->files.junit = optarg;
+		return -1;
+	case TAP:
+		settings->files.tap = optarg != NULL ? optarg : "-";
+		return -1;
 	case JSON:
 		settings->json = true;
 		return -1;
@@ -209,6 +228,28 @@ static int take_option(int option, struct settings *settings)
 		fprintf(stderr, "Try '" PROGRAM " --help'.\n");
 		return VGPU_REPLAY_UNUSABLE;
 	}
+}
+
+static bool is_output(const char *file)
+{
+	return file != NULL && strcmp(file, "-") == 0;
+}
+
+/* Returns -1 to go on, or an exit status. */
+static int check_files(struct settings *settings)
+{
+	const struct vgpu_replay_report_options *files = &settings->files;
+	int on_output = settings->json + is_output(files->html) + is_output(files->junit) +
+			is_output(files->tap);
+
+	if (on_output > 1)
+		return usage_error("%s", "the standard output can have only one of JSON, page, "
+					 "JUnit and TAP");
+	/* Then it has nothing for people. */
+	if (on_output > 0)
+		settings->quiet = true;
+	settings->files.compared = settings->action == vgpu_replay;
+	return -1;
 }
 
 static int parse_options(int argc, char **argv, struct settings *settings)
@@ -229,7 +270,7 @@ static int parse_options(int argc, char **argv, struct settings *settings)
 		return usage_error("%s", "no trace named");
 	settings->traces = argv + optind;
 	settings->num_traces = (unsigned int)(argc - optind);
-	return -1;
+	return check_files(settings);
 }
 
 /* ---- one trace ------------------------------------------------------------------------ */
@@ -278,14 +319,76 @@ static void print_json(const struct vgpu_replay_result *result)
 	cJSON_Delete(object);
 }
 
-static enum vgpu_replay_status run_trace(const struct settings *settings, const char *trace,
-					 bool show)
+/* What a trace's part of the reports is made of: files in memory; -1: not wanted. */
+struct sheets {
+	int result;  /* a JSON object */
+	int section; /* of the page */
+};
+
+static bool sheets_open(const struct settings *settings, struct sheets *sheets)
 {
+	*sheets = (struct sheets){.result = -1, .section = -1};
+	if (settings->report == NULL)
+		return true;
+	sheets->result = memfd_create("result", MFD_CLOEXEC);
+	if (settings->files.html != NULL)
+		sheets->section = memfd_create("section", MFD_CLOEXEC);
+	return sheets->result >= 0 && (settings->files.html == NULL || sheets->section >= 0);
+}
+
+static void sheets_close(struct sheets *sheets)
+{
+	if (sheets->result >= 0)
+		close(sheets->result);
+	if (sheets->section >= 0)
+		close(sheets->section);
+}
+
+static FILE *sheet_file(int sheet)
+{
+	int copy = sheet >= 0 ? dup(sheet) : -1;
+
+	return copy >= 0 ? fdopen(copy, "w") : NULL;
+}
+
+static void write_sheets(const struct sheets *sheets, unsigned int id,
+			 struct vgpu_trace_section *section,
+			 const struct vgpu_replay_result *result)
+{
+	if (sheets->result < 0)
+		return;
+	cJSON *object = vgpu_replay_json(result);
+	char *text = cJSON_PrintUnformatted(object);
+	FILE *out = sheet_file(sheets->result);
+	if (out != NULL) {
+		fputs(text != NULL ? text : "", out);
+		fclose(out);
+	}
+	cJSON_free(text);
+	cJSON_Delete(object);
+	out = sheet_file(sheets->section);
+	if (out == NULL)
+		return;
+	vgpu_trace_section_write(section, id, result, out);
+	fclose(out);
+}
+
+/* id counts the traces of the call from 1. */
+static enum vgpu_replay_status run_trace(const struct settings *settings, unsigned int id,
+					 bool show, const struct sheets *sheets)
+{
+	const char *trace = settings->traces[id - 1];
 	struct vgpu_replay_options replay = settings->replay;
+	struct vgpu_trace_section *section = NULL;
 	struct vgpu_replay_result result;
 	struct progress progress = {.trace = show ? trace : NULL, .begin_ns = vgpu_now_ns()};
 
 	replay.opaque = &progress;
+	if (sheets->section >= 0)
+		section = vgpu_trace_section_new(id);
+	if (section != NULL)
+		replay.watch = vgpu_trace_section_watch();
+	replay.watch_opaque = section;
 	settings->action(trace, &replay, &result);
 	if (progress.shown)
 		fprintf(stderr, "\r\033[K");
@@ -293,8 +396,53 @@ static enum vgpu_replay_status run_trace(const struct settings *settings, const 
 		print_json(&result);
 	else
 		print_text(settings, trace, &result);
+	write_sheets(sheets, id, section, &result);
+	vgpu_trace_section_free(section);
 	vgpu_replay_result_fini(&result);
 	return result.status;
+}
+
+/* ---- reports ------------------------------------------------------------------------- */
+
+/* The JSON object in the sheet; NULL: there is none. */
+static cJSON *read_result(int sheet)
+{
+	off_t size = lseek(sheet, 0, SEEK_END);
+	char *text = size > 0 ? malloc((size_t)size) : NULL;
+	cJSON *object = NULL;
+
+	if (text != NULL && pread(sheet, text, (size_t)size, 0) == size)
+		object = cJSON_ParseWithLength(text, (size_t)size);
+	free(text);
+	return object;
+}
+
+static cJSON *failed_result(const struct settings *settings, const char *trace)
+{
+	const char *argument;
+	const struct vgpu_target_ops *target = vgpu_target_find(settings->replay.target, &argument);
+	struct vgpu_replay_result result = {.trace = trace};
+
+	snprintf(result.target, sizeof(result.target), "%s", target->name);
+	vgpu_replay_note(&result, VGPU_REPLAY_UNUSABLE, "worker failed");
+	cJSON *object = vgpu_replay_json(&result);
+	vgpu_replay_result_fini(&result);
+	return object;
+}
+
+/* Takes a trace's part into the reports, and closes the sheets. */
+static void report_trace(const struct settings *settings, const char *trace, struct sheets *sheets)
+{
+	struct vgpu_error err;
+
+	if (settings->report != NULL) {
+		cJSON *result = read_result(sheets->result);
+		if (result == NULL)
+			result = failed_result(settings, trace);
+		if (vgpu_replay_report_add(settings->report, result, sheets->section, &err) < 0)
+			fprintf(stderr, PROGRAM ": %s: %s\n", trace, err.text);
+	}
+	sheets_close(sheets);
 }
 
 /* ---- several traces at a time ------------------------------------------------------------ */
@@ -303,19 +451,20 @@ static enum vgpu_replay_status run_trace(const struct settings *settings, const 
 struct worker {
 	pid_t pid;
 	int out, err;
+	struct sheets sheets;
 };
 
-static bool start_worker(const struct settings *settings, const char *trace, struct worker *worker)
+static bool start_worker(const struct settings *settings, unsigned int id, struct worker *worker)
 {
 	worker->pid = -1;
 	worker->out = memfd_create("stdout", MFD_CLOEXEC);
 	worker->err = memfd_create("stderr", MFD_CLOEXEC);
-	if (worker->out >= 0 && worker->err >= 0)
+	if (sheets_open(settings, &worker->sheets) && worker->out >= 0 && worker->err >= 0)
 		worker->pid = fork();
 	if (worker->pid == 0) {
 		dup2(worker->out, STDOUT_FILENO);
 		dup2(worker->err, STDERR_FILENO);
-		enum vgpu_replay_status status = run_trace(settings, trace, false);
+		enum vgpu_replay_status status = run_trace(settings, id, false, &worker->sheets);
 		exit(fflush(stdout) == 0 ? status : VGPU_REPLAY_UNUSABLE);
 	}
 	return worker->pid > 0;
@@ -336,7 +485,8 @@ static void copy_out(int from, FILE *to)
 		close(from);
 }
 
-static enum vgpu_replay_status end_worker(const char *trace, struct worker *worker)
+static enum vgpu_replay_status end_worker(const struct settings *settings, const char *trace,
+					  struct worker *worker)
 {
 	int status = 0;
 	bool ended = worker->pid > 0;
@@ -348,6 +498,7 @@ static enum vgpu_replay_status end_worker(const char *trace, struct worker *work
 	} while (ended && waitpid(worker->pid, &status, 0) < 0 && (ended = errno == EINTR));
 	copy_out(worker->err, stderr);
 	copy_out(worker->out, stdout);
+	report_trace(settings, trace, &worker->sheets);
 	if (ended && WIFEXITED(status) && WEXITSTATUS(status) <= VGPU_REPLAY_UNUSABLE)
 		return (enum vgpu_replay_status)WEXITSTATUS(status);
 	fprintf(stderr, PROGRAM ": %s: worker failed\n", trace);
@@ -363,13 +514,12 @@ static void run_workers(const struct settings *settings, unsigned int counts[3])
 	for (unsigned int i = 0; i < settings->num_traces; i++) {
 		while (interrupted == 0 && started < settings->num_traces &&
 		       started < i + settings->jobs) {
-			start_worker(settings, settings->traces[started],
-				     &workers[started % settings->jobs]);
+			start_worker(settings, started + 1, &workers[started % settings->jobs]);
 			started++;
 		}
 		if (i >= started)
 			return;
-		counts[end_worker(settings->traces[i], &workers[i % settings->jobs])]++;
+		counts[end_worker(settings, settings->traces[i], &workers[i % settings->jobs])]++;
 	}
 }
 
@@ -378,9 +528,43 @@ static void run_one_by_one(const struct settings *settings, unsigned int counts[
 	bool show = isatty(STDERR_FILENO) && !settings->quiet && !settings->json;
 
 	for (unsigned int i = 0; i < settings->num_traces && interrupted == 0; i++) {
-		counts[run_trace(settings, settings->traces[i], show)]++;
+		struct sheets sheets;
+
+		if (!sheets_open(settings, &sheets))
+			fprintf(stderr, PROGRAM ": %s: no memory for the reports\n",
+				settings->traces[i]);
+		counts[run_trace(settings, i + 1, show, &sheets)]++;
 		fflush(stdout);
+		report_trace(settings, settings->traces[i], &sheets);
 	}
+}
+
+/* False, and said why: a file cannot be written. */
+static bool write_reports(struct settings *settings)
+{
+	struct vgpu_error err;
+
+	if (settings->report == NULL)
+		return true;
+	int ret = vgpu_replay_report_write(settings->report, &err);
+	vgpu_replay_report_free(settings->report);
+	settings->report = NULL;
+	if (ret < 0)
+		fprintf(stderr, PROGRAM ": %s\n", err.text);
+	return ret == 0;
+}
+
+static bool open_reports(struct settings *settings)
+{
+	const struct vgpu_replay_report_options *files = &settings->files;
+	struct vgpu_error err;
+
+	if (files->html == NULL && files->junit == NULL && files->tap == NULL)
+		return true;
+	settings->report = vgpu_replay_report_new(files, &err);
+	if (settings->report == NULL)
+		fprintf(stderr, PROGRAM ": %s\n", err.text);
+	return settings->report != NULL;
 }
 
 static void die_of_signal(void)
@@ -405,12 +589,15 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	if (!open_reports(&settings))
+		return VGPU_REPLAY_UNUSABLE;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	if (settings.jobs > 1)
 		run_workers(&settings, counts);
 	else
 		run_one_by_one(&settings, counts);
+	bool reported = write_reports(&settings);
 	if (interrupted != 0)
 		die_of_signal();
 	if (settings.num_traces > 1 && !settings.quiet && !settings.json)
@@ -421,7 +608,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, PROGRAM ": standard output: cannot be written to\n");
 		return VGPU_REPLAY_UNUSABLE;
 	}
-	if (counts[VGPU_REPLAY_UNUSABLE] > 0)
+	if (counts[VGPU_REPLAY_UNUSABLE] > 0 || !reported)
 		return VGPU_REPLAY_UNUSABLE;
 	return counts[VGPU_REPLAY_DIFFERS] > 0 ? VGPU_REPLAY_DIFFERS : VGPU_REPLAY_EQUAL;
 }

@@ -17,7 +17,8 @@
  *   <ul|table|section ... data-items>, in it elements with data-item
  *	What can be filtered. An item has data-verdict and whatever else is
  *	filtered by (data-area="XFR"), and preferably an id. An element with
- *	data-group is hidden with the last of its items.
+ *	data-group is hidden with the last of its items. An element with data-stop
+ *	is one of those that n and p go to.
  *   <form class="filter" data-for="ID of the data-items">
  *	<input type="search">: words that an item must have, all of them;
  *	<button type="button" data-field="area" data-value="XFR">: where buttons of

@@ -157,9 +157,9 @@ const page = (() => {
 	}
 
 	function step(direction) {
-		const bad = "[data-item]:not([data-verdict=pass], [data-verdict=skip])";
+		const bad = "[data-item]:not([data-verdict=pass], [data-verdict=skip]), [data-stop]";
 		const items = [...document.querySelectorAll(bad)].filter(isShown);
-		const here = document.activeElement.closest("[data-item]");
+		const here = document.activeElement.closest("[data-item], [data-stop]");
 		const position = here ? here.compareDocumentPosition.bind(here) : null;
 		let next;
 
