@@ -130,6 +130,11 @@ int vgpu_png_encode(const struct vgpu_frame *frame, uint8_t **bytes, size_t *len
 	return 0;
 }
 
+int vgpu_png_encode_fast(const struct vgpu_frame *frame, uint8_t **bytes, size_t *len)
+{
+	return encode_with(frame, PNG_FILTER_NONE, LEVEL_FAST, bytes, len);
+}
+
 int vgpu_png_write_bytes(const char *path, const uint8_t *bytes, size_t len, struct vgpu_error *err)
 {
 	struct vgpu_out_file out;
@@ -145,7 +150,7 @@ int vgpu_png_write(const char *path, const struct vgpu_frame *frame, struct vgpu
 {
 	uint8_t *bytes;
 	size_t len;
-	int ret = encode_with(frame, PNG_FILTER_NONE, LEVEL_FAST, &bytes, &len);
+	int ret = vgpu_png_encode_fast(frame, &bytes, &len);
 
 	if (ret < 0)
 		return vgpu_error_set(err, -ret, "%s: %s", path, strerror(-ret));

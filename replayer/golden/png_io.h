@@ -13,10 +13,12 @@
 
 /* Compresses a frame as far as it goes. *bytes is to be freed. 0, -ENOMEM, -EINVAL: too large. */
 int vgpu_png_encode(const struct vgpu_frame *frame, uint8_t **bytes, size_t *len);
+/* The same in a fraction of the time, less far. */
+int vgpu_png_encode_fast(const struct vgpu_frame *frame, uint8_t **bytes, size_t *len);
 /* Writes the file under another name and renames it. 0 or a negative errno. */
 int vgpu_png_write_bytes(const char *path, const uint8_t *bytes, size_t len,
 			 struct vgpu_error *err);
-/* The same for a frame, compressed in a fraction of the time. */
+/* The same for a frame, compressed fast. */
 int vgpu_png_write(const char *path, const struct vgpu_frame *frame, struct vgpu_error *err);
 /*
  * Reads a file as RGB; anything else that PNG can hold is converted, alpha is

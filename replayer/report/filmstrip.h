@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Small pictures of the distinct frames of a trace, in the order of their first showing. */
+/*
+ * Small pictures of the distinct frames of a trace, in the order of their first
+ * showing. Where there are too many, every second one is kept, or every fourth,
+ * and so on, and in any case those that are explained and the last one.
+ */
 #ifndef VGPU_FILMSTRIP_H
 #define VGPU_FILMSTRIP_H
 
@@ -7,7 +11,7 @@
 
 #include <stdio.h>
 
-/* No more pictures are kept; further distinct frames are counted. */
+/* No more pictures are kept for their own sake. */
 #define VGPU_FILMSTRIP_MAX 48
 /* A picture is scaled to fit in. */
 #define VGPU_FILMSTRIP_WIDTH  208
@@ -18,7 +22,10 @@ struct vgpu_filmstrip;
 /* NULL: no memory. */
 struct vgpu_filmstrip *vgpu_filmstrip_new(void);
 void vgpu_filmstrip_free(struct vgpu_filmstrip *strip);
-/* Takes what the target drew, if it drew anything; explained: more is said of it elsewhere. */
+/*
+ * Takes what the target drew, if it drew anything; explained: more is said of it
+ * elsewhere, which is so of a few frames only.
+ */
 void vgpu_filmstrip_add(struct vgpu_filmstrip *strip, const struct vgpu_replay_frame *frame,
 			bool explained);
 /* Markup; a frame that is explained is a link to "#PREFIX-frame-NUMBER". */

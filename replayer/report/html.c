@@ -132,7 +132,7 @@ int vgpu_html_frame(FILE *out, const struct vgpu_frame *frame)
 {
 	uint8_t *png = NULL;
 	size_t len = 0;
-	int ret = vgpu_png_encode(frame, &png, &len);
+	int ret = vgpu_png_encode_fast(frame, &png, &len);
 
 	if (ret < 0)
 		fputs("data:,", out);

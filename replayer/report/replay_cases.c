@@ -102,8 +102,8 @@ static int add_whole(struct report_cases *cases, const cJSON *result, bool compa
 	struct sentences sentences;
 	const cJSON *message;
 
-	bool elsewhere = one.verdict == VGPU_CASE_PASS &&
-			 strcmp(text_in(result, "status"), "equal") != 0;
+	bool elsewhere =
+		one.verdict == VGPU_CASE_PASS && strcmp(text_in(result, "status"), "equal") != 0;
 
 	sentences_init(&sentences);
 	cJSON_ArrayForEach(message, cJSON_GetObjectItemCaseSensitive(result, "messages"))

@@ -71,6 +71,9 @@ int vgpu_replay_report_add(struct vgpu_replay_report *report, cJSON *result, int
 			return vgpu_error_set(err, errno, "temporary file: %s", strerror(errno));
 		offset += n;
 	}
+	/* Nothing may wait here that a process forked from this one would write too. */
+	if (fflush(report->sections) != 0)
+		return vgpu_error_set(err, errno, "temporary file: %s", strerror(errno));
 	return 0;
 }
 

@@ -214,7 +214,7 @@ static void put_picture(void *opaque, const char *what, const struct vgpu_frame 
 		if (strcmp(captions[i][0], what) == 0)
 			caption = captions[i][1];
 	fprintf(out, "<figure data-picture=\"%s\"><figcaption>%s</figcaption>", what, caption);
-	if (vgpu_png_encode(pixels, &png, &len) < 0 ||
+	if (vgpu_png_encode_fast(pixels, &png, &len) < 0 ||
 	    section->picture_bytes + len > VGPU_SECTION_BYTES) {
 		fputs("<p class=\"quiet\">left out: too large</p></figure>\n", out);
 	} else {
