@@ -68,7 +68,7 @@ RECORDER_SRC := $(filter-out $(MAINS),$(sort $(wildcard recorder/*.c recorder/*/
 REPLAYER_SRC := $(filter-out $(MAINS),$(sort $(wildcard replayer/*.c replayer/*/*.c)))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 CONFORM_SRC := $(sort $(wildcard tests/conformance/*.c tests/conformance/*/*.c))
-TOOL_SRC := $(sort $(foreach folder,programs guests bench fuzz hvisor-sim,\
+TOOL_SRC := $(sort $(foreach folder,programs reports guests bench fuzz hvisor-sim,\
 	$(wildcard tests/$(folder)/*.c)))
 SOURCES := $(BACKEND_SRC) $(RECORDER_SRC) $(REPLAYER_SRC) $(MAINS) $(UNIT_SRC) $(CONFORM_SRC) \
 	$(TOOL_SRC)
@@ -78,7 +78,8 @@ MAN_PAGES := $(sort $(wildcard recorder/*.1 replayer/*.1 tests/conformance/*.1))
 COMPLETIONS := $(sort $(foreach folder,recorder replayer tests/conformance,\
 	$(wildcard $(folder)/*.bash-completion)))
 SCRIPTS := $(sort $(wildcard scripts/*.sh tests/guests/*.sh tests/guests/target/init \
-	tests/programs/*.sh tests/conformance/*.sh tests/conformance/mutants/*.sh))
+	tests/programs/*.sh tests/conformance/*.sh tests/conformance/mutants/*.sh \
+	tests/reports/*.sh))
 JOBS := $(shell nproc)
 PROFILES := $(sort $(wildcard tests/conformance/profiles/*.json))
 TRACES := $(sort $(wildcard traces/*.trace))
@@ -91,7 +92,7 @@ REPLAYER_OBJ := $(call objects,$(REPLAYER_SRC))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help setup demo conformance check unit programs replay golden-check vectors bench
-.PHONY: conform-vhost-user coverage mutants
+.PHONY: conform-vhost-user report-test coverage mutants
 .PHONY: format lint lint-format lint-tidy lint-cppcheck lint-man lint-shell
 .PHONY: install uninstall dist sysroot clean FORCE
 
@@ -160,7 +161,7 @@ conformance: setup
 	@$(MAKE) --no-print-directory check
 
 ## run all tests
-check: unit programs hvisor-sim replay golden-check vectors conform-vhost-user
+check: unit programs hvisor-sim replay golden-check vectors conform-vhost-user report-test
 
 ## run the unit tests
 unit: $(BUILD)/unit-tests all
@@ -169,6 +170,10 @@ unit: $(BUILD)/unit-tests all
 ## run the programs as people do
 programs: all $(BUILD)/tests/programs/json-lines $(BUILD)/tests/guests/imgcmp
 	BUILD=$(BUILD) EMULATOR='$(EMULATOR)' tests/programs/programs.sh
+
+## look at the HTML reports with a headless browser
+report-test: all $(BUILD)/tests/reports/wrong-answers
+	BUILD=$(BUILD) EMULATOR='$(EMULATOR)' tests/reports/reports.sh
 
 ## replay all recordings and compare with their golden sets
 replay: all

@@ -34,6 +34,10 @@ test     qemu-system-arm    replay target qemu; guests
 test     qemu-system-x86    guests
 test     qemu-system-gui    vhost-user-gpu, a back end to replay into
 test     qemu-efi-aarch64   guest edk2
+test     libxml2-utils      checks JUnit XML
+test     perl               checks TAP
+test     nodejs             make report-test
+debian   chromium           make report-test; Ubuntu has it as a snap only
 test     cpio               initramfs
 test     kmod               module order in the initramfs
 test     util-linux         flock for the download cache
@@ -54,6 +58,7 @@ wanted() {
 	echo "$packages" | while read -r group package _; do
 		case $group/$1 in
 		build/* | test/all | cross/cross) echo "$package" ;;
+		debian/all) [ "$distribution" != debian ] || echo "$package" ;;
 		esac
 	done
 }
@@ -86,6 +91,8 @@ apt_get() {
 		-o DPkg::Lock::Timeout=300 "$@" </dev/null
 }
 
+# shellcheck disable=SC1091 # not there while this is checked
+distribution=$(. /etc/os-release 2>/dev/null && echo "$ID") || distribution=
 group=${1:-all}
 case $group in
 build | all | cross) ;;

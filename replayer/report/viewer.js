@@ -45,7 +45,8 @@ const viewers = (() => {
 
 		make(name, className, parent, text = "") {
 			const made = page.element(name, text, parent);
-			made.className = className;
+			if (className)
+				made.className = className;
 			return made;
 		}
 
@@ -189,10 +190,15 @@ const viewers = (() => {
 
 		zoomToBox() {
 			const [x, y, width, height] = this.box;
-			const room = Math.min(this.stage.clientWidth / width, this.stage.clientHeight / height) * 0.6;
+			const room = Math.min(this.stage.clientWidth / width, this.stage.clientHeight / height) * 0.8;
+			const scale = clamp(room > 1 ? Math.floor(room) : room, this.least(), 16);
 
+			if (scale <= this.least()) {
+				this.fit();
+				return;
+			}
 			this.fitted = false;
-			this.scale = clamp(room > 1 ? Math.floor(room) : room, this.least(), 16);
+			this.scale = scale;
 			this.centerOn(x + width / 2, y + height / 2);
 		}
 
