@@ -103,7 +103,7 @@ void vgpu_replay_frame_differs(struct vgpu_replay_result *result,
 			       const struct vgpu_replay_frame *frame);
 
 /*
- * Calls picture for each picture of a frame that differs: "actual", "expected"
+ * Calls picture for each picture of a frame that differs: "expected", "actual"
  * and "difference", as far as they are there.
  */
 void vgpu_replay_pictures(const struct vgpu_replay_frame *frame,

@@ -206,11 +206,11 @@ void vgpu_replay_pictures(const struct vgpu_replay_frame *frame,
 
 	if (frame->actual == NULL)
 		return;
+	if (frame->expected != NULL)
+		picture(opaque, "expected", frame->expected);
 	picture(opaque, "actual", frame->actual);
-	if (frame->expected == NULL)
-		return;
-	picture(opaque, "expected", frame->expected);
-	if (vgpu_frame_difference_picture(frame->expected, frame->actual, &difference) == 0)
+	if (frame->expected != NULL &&
+	    vgpu_frame_difference_picture(frame->expected, frame->actual, &difference) == 0)
 		picture(opaque, "difference", &difference);
 	vgpu_frame_fini(&difference);
 }

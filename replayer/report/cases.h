@@ -15,7 +15,8 @@ enum vgpu_case_verdict {
 	VGPU_CASE_PASS,
 	VGPU_CASE_FAIL,	 /* what was tested is not as it must be */
 	VGPU_CASE_ERROR, /* it died or hung, or could not be tested */
-	VGPU_CASE_SKIP,	 /* not tested, or known to fail: the message says why */
+	VGPU_CASE_KNOWN, /* it fails, as it is known to: the message is what is known */
+	VGPU_CASE_SKIP,	 /* not tested: the message says why */
 };
 
 /* Any text: what a format cannot hold is replaced. NULL: there is none. */

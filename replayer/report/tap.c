@@ -87,9 +87,8 @@ static void put_lines(FILE *out, const char *name, const char *text)
 static void put_diagnostics(FILE *out, const struct report_case *one)
 {
 	static const char *const severities[] = {
-		[VGPU_CASE_PASS] = "comment",
-		[VGPU_CASE_FAIL] = "fail",
-		[VGPU_CASE_ERROR] = "error",
+		[VGPU_CASE_PASS] = "comment", [VGPU_CASE_FAIL] = "fail",
+		[VGPU_CASE_ERROR] = "error",  [VGPU_CASE_KNOWN] = "known",
 		[VGPU_CASE_SKIP] = "skip",
 	};
 
@@ -109,8 +108,8 @@ static void put_case(FILE *out, const struct report_case *one, size_t number)
 
 	fprintf(out, "%s %zu - ", ok ? "ok" : "not ok", number);
 	put_description(out, one->name);
-	if (one->verdict == VGPU_CASE_SKIP) {
-		fputs(" # SKIP ", out);
+	if (one->verdict == VGPU_CASE_SKIP || one->verdict == VGPU_CASE_KNOWN) {
+		fputs(one->verdict == VGPU_CASE_SKIP ? " # SKIP " : " # TODO ", out);
 		put_description(out, one->message != NULL ? one->message : "");
 	}
 	fputc('\n', out);

@@ -217,7 +217,9 @@ const viewers = (() => {
 			this.zoomText.textContent = `${Math.round(this.scale * 100)} %`;
 			this.edgeLine.hidden = this.mode !== "wipe";
 			if (this.mode === "wipe") {
-				const x = Math.round(this.edge * this.width);
+				// The slider is as wide as what one sees.
+				const edge = (this.edge * this.stage.clientWidth - this.left) / this.scale;
+				const x = clamp(Math.round(edge), 0, this.width);
 				this.figures.actual.style.clipPath = `inset(0 0 0 ${x}px)`;
 				this.figures.expected.style.clipPath = `inset(0 ${this.width - x}px 0 0)`;
 				this.edgeLine.style.left = `${this.left + x * this.scale}px`;

@@ -266,6 +266,7 @@ static const struct report_case samples[] = {
 	 .message = "known: # 7\nas said",
 	 .detail = "why"},
 	{.suite = "B", .name = "has a note\n\xff", .message = "a note"},
+	{.suite = "B", .name = "fails again", .verdict = VGPU_CASE_KNOWN, .message = "seen before"},
 };
 
 static void expect_cases(report_cases_fn *write, size_t count, const char *expected)
@@ -291,8 +292,8 @@ static void junit_counts_and_escapes(void)
 	expect_cases(
 		report_junit, sizeof(samples) / sizeof(samples[0]),
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-		"<testsuites name=\"vgpu-test\" tests=\"5\" failures=\"1\" errors=\"1\" "
-		"skipped=\"1\" time=\"2.001500\">\n"
+		"<testsuites name=\"vgpu-test\" tests=\"6\" failures=\"1\" errors=\"1\" "
+		"skipped=\"2\" time=\"2.001500\">\n"
 		"  <testsuite name=\"A\" tests=\"2\" failures=\"1\" errors=\"0\" skipped=\"0\" "
 		"time=\"2.001500\">\n"
 		"    <properties>\n"
@@ -311,7 +312,7 @@ static void junit_counts_and_escapes(void)
 		"</failure>\n"
 		"    </testcase>\n"
 		"  </testsuite>\n"
-		"  <testsuite name=\"B\" tests=\"3\" failures=\"0\" errors=\"1\" skipped=\"1\" "
+		"  <testsuite name=\"B\" tests=\"4\" failures=\"0\" errors=\"1\" skipped=\"2\" "
 		"time=\"0.000000\">\n"
 		"    <properties>\n"
 		"      <property name=\"target\" value=\"builtin\"/>\n"
@@ -331,6 +332,9 @@ static void junit_counts_and_escapes(void)
 		"      <system-out>a note\n"
 		"</system-out>\n"
 		"    </testcase>\n"
+		"    <testcase name=\"fails again\" classname=\"B\" time=\"0.000000\">\n"
+		"      <skipped type=\"known\" message=\"seen before\"/>\n"
+		"    </testcase>\n"
 		"  </testsuite>\n"
 		"</testsuites>\n");
 }
@@ -341,7 +345,7 @@ static void tap_has_a_line_for_each_case(void)
 		     "TAP version 14\n1..0 # SKIP nothing to test\n# vgpu-test: vgpu <0>\n");
 	expect_cases(report_tap, sizeof(samples) / sizeof(samples[0]),
 		     "TAP version 14\n"
-		     "1..5\n"
+		     "1..6\n"
 		     "# vgpu-test: vgpu <0>\n"
 		     "ok 1 - passes\n"
 		     "  ---\n"
@@ -380,6 +384,13 @@ static void tap_has_a_line_for_each_case(void)
 		     "  ---\n"
 		     "  message: \"a note\"\n"
 		     "  severity: \"comment\"\n"
+		     "  duration_ms: 0.000\n"
+		     "  suite: \"B\"\n"
+		     "  ...\n"
+		     "not ok 6 - fails again # TODO seen before\n"
+		     "  ---\n"
+		     "  message: \"seen before\"\n"
+		     "  severity: \"known\"\n"
 		     "  duration_ms: 0.000\n"
 		     "  suite: \"B\"\n"
 		     "  ...\n");
