@@ -63,17 +63,25 @@ static void give(struct sentences *sentences, struct report_case *one)
 
 /* ---- cases --------------------------------------------------------------------------------- */
 
-static int add(struct report_cases *cases, const cJSON *result, struct report_case *one)
+/* one has the name without the trace's, which many readers tell cases apart by. */
+static int add(struct report_cases *cases, const cJSON *result, const struct report_case *one)
 {
-	char *classname = NULL;
+	struct report_case whole = *one;
+	char *classname = NULL, *name = NULL;
+	int ret = -ENOMEM;
 
-	one->suite = text_in(result, "trace");
-	one->file = one->suite;
+	whole.suite = text_in(result, "trace");
+	whole.file = whole.suite;
 	if (asprintf(&classname, "vgpu-replay.%s", text_in(result, "target")) < 0)
-		return -ENOMEM;
-	one->classname = classname;
-	int ret = report_cases_add(cases, one);
+		classname = NULL;
+	if (asprintf(&name, "%s: %s", whole.suite, one->name) < 0)
+		name = NULL;
+	whole.classname = classname;
+	whole.name = name;
+	if (classname != NULL && name != NULL)
+		ret = report_cases_add(cases, &whole);
 	free(classname);
+	free(name);
 	return ret;
 }
 

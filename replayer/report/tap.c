@@ -2,7 +2,6 @@
 #include "report/cases.h"
 #include "report/utf8.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- text ------------------------------------------------------------------------------- */
@@ -64,20 +63,38 @@ static void put_field(FILE *out, const char *name, const char *value)
 	fputc('\n', out);
 }
 
-/* One element for each line: a long text stays readable, and any YAML reader reads it. */
+/* As YAML's literal text has it, whose first line says how far all are indented. */
+static void put_line(FILE *out, const char *line, size_t len)
+{
+	const char *end = line + len;
+
+	fputs("    ", out);
+	while (line < end) {
+		uint32_t character;
+		size_t n = vgpu_utf8_next(line, &character);
+
+		if ((is_control(character) && character != '\t') ||
+		    character == VGPU_UTF8_REPLACEMENT)
+			fputs("\xef\xbf\xbd", out);
+		else
+			fwrite(line, 1, n, out);
+		line += n;
+	}
+	fputc('\n', out);
+}
+
 static void put_lines(FILE *out, const char *name, const char *text)
 {
 	if (text == NULL)
 		return;
-	fprintf(out, "  %s:\n", name);
+	text += strspn(text, " \t\n");
+	if (*text == '\0')
+		return;
+	fprintf(out, "  %s: |\n", name);
 	while (*text != '\0') {
 		size_t len = strcspn(text, "\n");
-		char *line = strndup(text, len);
 
-		fputs("    - ", out);
-		put_quoted(out, line != NULL ? line : "");
-		fputc('\n', out);
-		free(line);
+		put_line(out, text, len);
 		text += len + (text[len] == '\n');
 	}
 }

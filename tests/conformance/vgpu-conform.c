@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* vgpu-conform(1): asks a virtio-gpu device for each requirement. */
 #include "conformance/runner/profile.h"
+#include "conformance/runner/results_cases.h"
 #include "conformance/runner/runner.h"
 #include "conformance/runner/selection.h"
 #include "conformance/runner/table.h"
@@ -29,6 +30,8 @@ struct settings {
 	struct selection selection;
 	const char *profile, *write_profile;
 	const char *json;
+	const char *junit, *tap;
+	bool silent; /* the standard output is for machines */
 	bool list, check, quiet, verbose;
 };
 
@@ -67,6 +70,9 @@ static void print_help(void)
 	       "                           that come with the program\n"
 	       "      --write-profile FILE write what failed as a profile\n"
 	       "      --json FILE          write the results (- is the standard output)\n"
+	       "      --junit FILE         write them as test cases in JUnit XML\n"
+	       "      --tap[=FILE]         write them as TAP, to the standard output if not to a\n"
+	       "                           file\n"
 	       "      --list               print the requirements and exit\n"
 	       "      --check              check that vectors and requirements fit and exit\n"
 	       "  -q, --quiet              print the totals only\n"
@@ -82,7 +88,7 @@ static void print_help(void)
 	       "call, the target or a file cannot be used.\n");
 }
 
-enum long_option { QEMU = 256, DEVICE, WRITE_PROFILE, JSON, LIST, CHECK };
+enum long_option { QEMU = 256, DEVICE, WRITE_PROFILE, JSON, JUNIT, TAP, LIST, CHECK };
 
 static const struct option options[] = {
 	{"target", required_argument, NULL, 't'},
@@ -94,6 +100,8 @@ static const struct option options[] = {
 	{"profile", required_argument, NULL, 'p'},
 	{"write-profile", required_argument, NULL, WRITE_PROFILE},
 	{"json", required_argument, NULL, JSON},
+	{"junit", required_argument, NULL, JUNIT},
+	{"tap", optional_argument, NULL, TAP},
 	{"list", no_argument, NULL, LIST},
 	{"check", no_argument, NULL, CHECK},
 	{"quiet", no_argument, NULL, 'q'},
@@ -125,6 +133,8 @@ static const char **argument_of(int option, struct settings *settings)
 		return &settings->write_profile;
 	case JSON:
 		return &settings->json;
+	case JUNIT:
+		return &settings->junit;
 	default:
 		return NULL;
 	}
@@ -140,6 +150,9 @@ static int take_option(int option, struct settings *settings)
 		return -1;
 	}
 	switch (option) {
+	case TAP:
+		settings->tap = optarg != NULL ? optarg : "-";
+		return -1;
 	case LIST:
 		settings->list = true;
 		return -1;
@@ -164,6 +177,25 @@ static int take_option(int option, struct settings *settings)
 	}
 }
 
+static bool is_output(const char *file)
+{
+	return file != NULL && strcmp(file, "-") == 0;
+}
+
+/* Returns -1 to go on, or an exit status. */
+static int check_files(struct settings *settings)
+{
+	int on_output =
+		is_output(settings->json) + is_output(settings->junit) + is_output(settings->tap);
+
+	settings->silent = on_output > 0;
+	if (on_output < 2)
+		return -1;
+	fprintf(stderr, PROGRAM ": the standard output can have only one of JSON, JUnit and TAP\n"
+				"Try '" PROGRAM " --help'.\n");
+	return UNUSABLE;
+}
+
 static int parse(int argc, char **argv, struct settings *settings)
 {
 	int option, ret;
@@ -175,7 +207,7 @@ static int parse(int argc, char **argv, struct settings *settings)
 			return ret;
 	}
 	if (optind == argc)
-		return -1;
+		return check_files(settings);
 	fprintf(stderr, PROGRAM ": '%s' is no option\nTry '" PROGRAM " --help'.\n", argv[optind]);
 	return UNUSABLE;
 }
@@ -191,6 +223,8 @@ static bool is_worth_saying(const struct result *result)
 {
 	const struct settings *settings = &session.settings;
 
+	if (settings->silent)
+		return false;
 	return settings->verbose || (result->unexpected && !settings->quiet);
 }
 
@@ -303,6 +337,10 @@ static int write_files(void)
 
 	if (settings->json != NULL)
 		ret = results_write(&session.results, settings->json, &err);
+	if (ret == 0 && settings->junit != NULL)
+		ret = results_write_cases(&session.results, report_junit, settings->junit, &err);
+	if (ret == 0 && settings->tap != NULL)
+		ret = results_write_cases(&session.results, report_tap, settings->tap, &err);
 	if (ret == 0 && settings->write_profile != NULL)
 		ret = profile_write(&session.results, settings->write_profile, &err);
 	if (ret < 0)
@@ -323,9 +361,10 @@ static int run_all(void)
 	CU_run_all_tests();
 	CU_cleanup_registry();
 	results_summarize(&session.results, &sum);
-	if (!session.settings.quiet)
+	if (!session.settings.quiet && !session.settings.silent)
 		print_outdated();
-	print_totals(&sum);
+	if (!session.settings.silent)
+		print_totals(&sum);
 	if (write_files() < 0 || interrupted != 0)
 		return UNUSABLE;
 	return sum.unexpected > 0 ? UNEXPECTED : AS_EXPECTED;

@@ -253,7 +253,7 @@ static const struct report_case samples[] = {
 	 .name = "fails # \\ <&>",
 	 .verdict = VGPU_CASE_FAIL,
 	 .message = "expected \"1\"\ngot \x1b 2",
-	 .detail = "first\n<second>\n",
+	 .detail = "first\n<second> \x01\n",
 	 .time_ns = 2000000000},
 	{.suite = "B",
 	 .name = "dies",
@@ -308,7 +308,7 @@ static void junit_counts_and_escapes(void)
 		"type=\"failure\">expected &quot;1&quot;\n"
 		"got &#xfffd; 2\n"
 		"first\n"
-		"&lt;second&gt;\n"
+		"&lt;second&gt; &#xfffd;\n"
 		"</failure>\n"
 		"    </testcase>\n"
 		"  </testsuite>\n"
@@ -360,9 +360,9 @@ static void tap_has_a_line_for_each_case(void)
 		     "  severity: \"fail\"\n"
 		     "  duration_ms: 2000.000\n"
 		     "  suite: \"A\"\n"
-		     "  detail:\n"
-		     "    - \"first\"\n"
-		     "    - \"<second>\"\n"
+		     "  detail: |\n"
+		     "    first\n"
+		     "    <second> \xef\xbf\xbd\n"
 		     "  ...\n"
 		     "not ok 3 - dies\n"
 		     "  ---\n"
@@ -377,8 +377,8 @@ static void tap_has_a_line_for_each_case(void)
 		     "  severity: \"skip\"\n"
 		     "  duration_ms: 0.000\n"
 		     "  suite: \"B\"\n"
-		     "  detail:\n"
-		     "    - \"why\"\n"
+		     "  detail: |\n"
+		     "    why\n"
 		     "  ...\n"
 		     "ok 5 - has a note \xef\xbf\xbd\n"
 		     "  ---\n"
