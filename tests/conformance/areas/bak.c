@@ -142,19 +142,39 @@ static struct reply attach_saying(struct rig *t, uint32_t id, uint32_t says,
 			     (uint32_t)(sizeof(request.head) + num * sizeof(*entries)));
 }
 
+static void expect_no_backing(struct rig *t, const struct resource *r)
+{
+	const struct picture *p = pattern(t, 64, 64, 7);
+
+	expect_error(t, transfer(t, whole(r), 0, r->id), VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	expect_ok(t, attach_one(t, r->id, stored(t, p), SIZE));
+	transfer_and_show(t, r, p);
+}
+
+#define ENTRIES 16384u
+_Static_assert(ENTRIES == SIZE, "an entry for each byte of the resource");
+
+/* Each byte of the picture is an entry of its own; then one more than is allowed. */
 static void most_entries(struct rig *t)
 {
-	struct resource r = bare_2d(t, 64, 64, B8G8R8X8);
-	struct virtio_gpu_mem_entry *entries = keep(t, 16385 * sizeof(*entries));
-	uint64_t gpa = guest_alloc(t, 4096);
+	struct resource r = bare_2d(t, 64, 64, B8G8R8X8), other = bare_2d(t, 64, 64, B8G8R8X8);
+	const struct picture *p = pattern(t, 64, 64, 21);
+	struct virtio_gpu_mem_entry *entries = keep(t, (ENTRIES + 1) * sizeof(*entries));
+	uint64_t from = stored(t, p), gpa = guest_alloc(t, ENTRIES + 1);
 
-	for (unsigned int i = 0; i < 16385; i++)
-		entries[i] = entry(gpa, 4);
-	expect_ok(t, attach(t, r.id, entries, 16384));
-	expect_ok(t, detach(t, r.id));
-	expect_either(t, attach(t, r.id, entries, 16385), VIRTIO_GPU_RESP_ERR_UNSPEC);
-	expect_returned(t, detach(t, r.id));
-	expect_error(t, attach_saying(t, r.id, 0xffffffff, entries, 1), VIRTIO_GPU_RESP_ERR_UNSPEC);
+	for (uint32_t i = 0; i <= ENTRIES; i++) {
+		/* Factor 7919 is odd: each byte once, none beside the one before. */
+		uint32_t at = i * 7919 % ENTRIES;
+
+		*guest_at(t, gpa + at) = *guest_at(t, from + i % ENTRIES);
+		entries[i] = entry(gpa + at, 1);
+	}
+	expect_ok(t, attach(t, r.id, entries, ENTRIES));
+	transfer_and_show(t, &r, p);
+	expect_error(t, attach(t, other.id, entries, ENTRIES + 1), VIRTIO_GPU_RESP_ERR_UNSPEC);
+	expect_error(t, attach_saying(t, other.id, 0xffffffff, entries, 1),
+		     VIRTIO_GPU_RESP_ERR_UNSPEC);
+	expect_no_backing(t, &other);
 }
 
 static void list_that_wraps(struct rig *t)
@@ -164,14 +184,7 @@ static void list_that_wraps(struct rig *t)
 
 	expect_error(t, attach_saying(t, r.id, 0x10000000, &one, 1), VIRTIO_GPU_RESP_ERR_UNSPEC);
 	expect_error(t, attach_saying(t, r.id, 0x10000001, &one, 1), VIRTIO_GPU_RESP_ERR_UNSPEC);
-}
-
-static void expect_no_backing(struct rig *t, const struct resource *r)
-{
-	const struct picture *p = pattern(t, 64, 64, 7);
-
-	expect_ok(t, attach_one(t, r->id, stored(t, p), SIZE));
-	transfer_and_show(t, r, p);
+	expect_no_backing(t, &r);
 }
 
 static void short_list(struct rig *t)
@@ -291,12 +304,28 @@ static void detach_one(struct rig *t)
 	expect_ok(t, detach(t, r.id));
 }
 
+/* One of the three answers that devices give; the best is that there is nothing to do. */
+static void expect_nothing_detached(struct rig *t, struct reply reply)
+{
+	expect_either(t, reply, VIRTIO_GPU_RESP_OK_NODATA);
+	check(t,
+	      reply.type == VIRTIO_GPU_RESP_OK_NODATA || reply.type == VIRTIO_GPU_RESP_ERR_UNSPEC ||
+		      reply.type == VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID,
+	      "the answer is 0x%x", reply.type);
+	check(t, reply.used_len == sizeof(reply.hdr), "%u bytes answered", reply.used_len);
+}
+
 static void detach_without(struct rig *t)
 {
-	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
+	struct resource r = resource_2d(t, 64, 64, B8G8R8X8), bare = bare_2d(t, 64, 64, B8G8R8X8);
+	const struct picture *p = show_pattern(t, &r, 0);
 
 	expect_ok(t, detach(t, r.id));
-	expect_either(t, detach(t, r.id), VIRTIO_GPU_RESP_OK_NODATA);
+	expect_nothing_detached(t, detach(t, r.id));
+	expect_nothing_detached(t, detach(t, bare.id));
+	expect_ok(t, flush(t, whole(&r), r.id));
+	expect_screen(t, 0, p);
+	expect_no_backing(t, &r);
 }
 
 static void detach_unknown(struct rig *t)

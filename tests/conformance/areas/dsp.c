@@ -45,6 +45,39 @@ static void enabled_outputs(struct rig *t)
 	}
 }
 
+static bool are_apart(const struct virtio_gpu_rect *a, const struct virtio_gpu_rect *b)
+{
+	return a->x >= (uint64_t)b->x + b->width || b->x >= (uint64_t)a->x + a->width ||
+	       a->y >= (uint64_t)b->y + b->height || b->y >= (uint64_t)a->y + a->height;
+}
+
+/* Two displays beside each other, and the second one below the first. */
+static void two_outputs(struct rig *t)
+{
+	static const struct vgpu_rect places[] = {{800, 0, 640, 480}, {16, 600, 320, 240}};
+	const struct vgpu_output first = {.rect = {0, 0, 800, 600}, .enabled = true};
+
+	for (unsigned int i = 0; i < COUNT(places); i++) {
+		const struct vgpu_rect *place = &places[i];
+		const struct vgpu_output both[] = {first, {.rect = *place, .enabled = true}};
+
+		set_outputs(t, both, 2);
+		struct virtio_gpu_display_one a = display(t, 0), b = display(t, 1);
+		check(t, a.enabled == 1 && b.enabled == 1, "enabled are %u and %u", a.enabled,
+		      b.enabled);
+		check(t, a.r.width == 800 && a.r.height == 600, "output 0 is %ux%u", a.r.width,
+		      a.r.height);
+		check(t, b.r.width == place->width && b.r.height == place->height,
+		      "output 1 is %ux%u", b.r.width, b.r.height);
+		prefer(t, a.r.x == 0 && a.r.y == 0 && b.r.x == place->x && b.r.y == place->y,
+		       "the outputs are at (%u, %u) and (%u, %u), expected (0, 0) and (%u, %u)",
+		       a.r.x, a.r.y, b.r.x, b.r.y, place->x, place->y);
+		prefer(t, are_apart(&a.r, &b.r), "the outputs overlap");
+	}
+	set_outputs(t, (struct vgpu_output[2]){first}, 2);
+	restore_output(t);
+}
+
 static void flags(struct rig *t)
 {
 	for (uint32_t i = 0; i < num_scanouts(t); i++)
@@ -83,6 +116,8 @@ const struct vector dsp_vectors[] = {
 	VECTOR("VG-DSP-002", "modes are plausible", plausible),
 	VECTOR("VG-DSP-003", "modes of outputs that are not there are zero", rest_is_zero),
 	VECTOR("VG-DSP-004", "an output that is enabled has a size", enabled_outputs),
+	VECTOR("VG-DSP-005", "two displays have their sizes, and their places", two_outputs,
+	       .needs = NEED_OUTPUTS, .scanouts = 2),
 	VECTOR("VG-DSP-006", "a mode's flags are 0", flags),
 	VECTOR("VG-DSP-007", "the answer follows a resize at once", resized, .needs = NEED_OUTPUTS),
 	VECTOR("VG-DSP-008", "bytes after the request are ignored", long_request),

@@ -41,32 +41,66 @@ static void size(struct rig *t)
 	      edid.edid[126], edid.size);
 }
 
-static void valid(struct rig *t)
+static void expect_valid(struct rig *t, const struct virtio_gpu_resp_edid *edid)
 {
 	static const uint8_t magic[8] = {0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0};
-	struct virtio_gpu_resp_edid edid = edid_of(t, 0);
 
-	check(t, memcmp(edid.edid, magic, sizeof(magic)) == 0, "no header of an EDID");
-	for (unsigned int block = 0; block <= edid.edid[126] && block < 8; block++) {
+	check(t, memcmp(edid->edid, magic, sizeof(magic)) == 0, "no header of an EDID");
+	for (unsigned int block = 0; block <= edid->edid[126] && block < 8; block++) {
 		uint8_t sum = 0;
 
 		for (unsigned int i = 0; i < 128; i++)
-			sum = (uint8_t)(sum + edid.edid[128 * block + i]);
+			sum = (uint8_t)(sum + edid->edid[128 * block + i]);
 		check(t, sum == 0, "the bytes of block %u add up to %u", block, sum);
 	}
 }
 
-static void preferred(struct rig *t)
+static void valid(struct rig *t)
 {
 	struct virtio_gpu_resp_edid edid = edid_of(t, 0);
+
+	expect_valid(t, &edid);
+}
+
+static void expect_preferred(struct rig *t, const struct virtio_gpu_resp_edid *edid)
+{
 	struct virtio_gpu_display_one one = display(t, 0);
-	const uint8_t *timing = edid.edid + 54;
+	const uint8_t *timing = edid->edid + 54;
 	uint32_t width = timing[2] | (timing[4] & 0xf0u) << 4;
 	uint32_t height = timing[5] | (timing[7] & 0xf0u) << 4;
 
 	check(t, width == one.r.width && height == one.r.height,
 	      "the EDID prefers %ux%u, the display is %ux%u", width, height, one.r.width,
 	      one.r.height);
+}
+
+static void preferred(struct rig *t)
+{
+	struct virtio_gpu_resp_edid edid = edid_of(t, 0);
+
+	expect_preferred(t, &edid);
+}
+
+static void resized(struct rig *t)
+{
+	static const struct {
+		uint32_t width, height;
+	} sizes[] = {{640, 480}, {1280, 1024}, {1920, 1200}, {800, 600}};
+	struct virtio_gpu_resp_edid first = edid_of(t, 0), last = first;
+
+	for (unsigned int i = 0; i < COUNT(sizes); i++) {
+		set_output(t, sizes[i].width, sizes[i].height);
+		struct virtio_gpu_resp_edid edid = edid_of(t, 0);
+		expect_valid(t, &edid);
+		expect_preferred(t, &edid);
+		check(t, memcmp(edid.edid, last.edid, sizeof(edid.edid)) != 0,
+		      "the EDID of %ux%u is the one from before", sizes[i].width, sizes[i].height);
+		last = edid;
+	}
+	restore_output(t);
+	last = edid_of(t, 0);
+	check(t, memcmp(last.edid, first.edid, sizeof(last.edid)) == 0,
+	      "the EDID of the first size is another one now");
 }
 
 static void invalid_scanout(struct rig *t)
@@ -134,6 +168,8 @@ const struct vector edi_vectors[] = {
 	       .with = EDID),
 	VECTOR("VG-EDI-007", "the EDID of a disabled output is answered", disabled, .with = EDID,
 	       .scanouts = 2),
+	VECTOR("VG-EDI-008", "the EDID follows each change of the display's size", resized,
+	       .needs = NEED_OUTPUTS, .with = EDID),
 	VECTOR("VG-EDI-009", "what is after the EDID is zero", tail, .with = EDID),
 	VECTOR("VG-EDI-010", "a short response has what fits", short_response, .with = EDID),
 	VECTOR("VG-EDI-011", "two displays are told apart", identities, .with = EDID,

@@ -92,19 +92,29 @@ static void create_one_pixel(struct rig *t)
 	expect_ok(t, create_2d(t, 1, 1, 1, B8G8R8X8));
 }
 
-/* Sizes whose bytes do not fit 32 bits, or any memory. */
+/* Sizes whose bytes do not fit 32 bits, or 64, or any memory. */
 static void create_huge(struct rig *t)
 {
+	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
+	const struct picture *p = show_pattern(t, &r, 0);
 	static const struct {
 		uint32_t width, height;
 	} sizes[] = {
-		{0xffffffff, 0xffffffff}, {0x10000, 0x10000}, {0x8000, 0x8000},
-		{0x40000001, 1},	  {1, 0x40000000},
+		{0xffffffff, 0xffffffff}, {0x80000000, 0x80000000}, {0x10000, 0x10000},
+		{0x8000, 0x8000},	  {0x40000001, 1},	    {0x40000000, 1},
+		{1, 0x40000000},	  {1, 0x40000001},
 	};
 
-	for (uint32_t i = 0; i < COUNT(sizes); i++)
-		expect_error(t, create_2d(t, i + 1, sizes[i].width, sizes[i].height, B8G8R8X8),
+	for (uint32_t i = 0; i < COUNT(sizes); i++) {
+		uint32_t id = 100 + i;
+
+		expect_error(t, create_2d(t, id, sizes[i].width, sizes[i].height, B8G8R8X8),
 			     VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY);
+		expect_error(t, unref(t, id), VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+		expect_ok(t, create_2d(t, id, 16, 16, B8G8R8X8));
+	}
+	expect_ok(t, flush(t, whole(&r), r.id));
+	expect_screen(t, 0, p);
 }
 
 #define BIG	2048
@@ -228,6 +238,7 @@ static void unref_drops_backing(struct rig *t)
 	expect_screen(t, 0, picture(t, 64, 64));
 }
 
+/* The transfer still finds its resource, and what comes later does not. */
 static void unref_behind_transfer(struct rig *t)
 {
 	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
@@ -250,8 +261,14 @@ static void unref_behind_transfer(struct rig *t)
 	collect(t, pending, 2, replies);
 	expect_ok(t, replies[0]);
 	expect_ok(t, replies[1]);
-	check(t, replies[0].hdr.fence_id == 77, "the transfer's fence is %llu",
+	check(t, replies[0].order == 0 && replies[1].order == 1,
+	      "UNREF is answered before the transfer");
+	check(t,
+	      (replies[0].hdr.flags & VIRTIO_GPU_FLAG_FENCE) != 0 && replies[0].hdr.fence_id == 77,
+	      "the transfer's flags are 0x%x and its fence is %llu", replies[0].hdr.flags,
 	      (unsigned long long)replies[0].hdr.fence_id);
+	expect_error(t, transfer(t, whole(&r), 0, r.id), VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	expect_ok(t, create_2d(t, r.id, 64, 64, B8G8R8X8));
 }
 
 #define MANY 10000

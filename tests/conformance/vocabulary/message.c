@@ -256,9 +256,10 @@ static void decode_answer(const struct pending *p, struct reply *reply)
 	reply->type = reply->hdr.type;
 }
 
-static void take_one(struct rig *t, unsigned int queue, struct pending *const *pending,
-		     unsigned int num, struct reply *replies)
+static void take_one(struct rig *t, struct pending *const *pending, unsigned int num,
+		     struct reply *replies, unsigned int order)
 {
+	unsigned int queue = pending[0]->queue;
 	struct used used = ring_take(ring_of(t, queue));
 	unsigned int i = 0;
 
@@ -266,6 +267,7 @@ static void take_one(struct rig *t, unsigned int queue, struct pending *const *p
 		i++;
 	require(t, i < num, "the device used chain %u, which it was not given", used.id);
 	replies[i].answered = true;
+	replies[i].order = order;
 	replies[i].used_len = used.len;
 	check(t, used.len <= pending[i]->room, "%s: %u bytes written, with room for %u",
 	      pending[i]->name, used.len, pending[i]->room);
@@ -288,7 +290,7 @@ void collect(struct rig *t, struct pending *const *pending, unsigned int num, st
 	}
 	check(t, count <= num, "%u chains used, %u were given", count, num);
 	for (unsigned int i = 0; i < (all ? num : count); i++)
-		take_one(t, pending[0]->queue, pending, num, replies);
+		take_one(t, pending, num, replies, i);
 }
 
 struct reply submit_shaped(struct rig *t, unsigned int queue, const void *request, uint32_t len,

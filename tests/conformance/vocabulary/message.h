@@ -17,9 +17,10 @@ enum { CONTROL, CURSOR };
 struct reply {
 	const char *name; /* of the command, for messages */
 	bool answered;
-	uint32_t used_len; /* as the device said it */
-	uint32_t room;	   /* that the writable descriptors had */
-	uint32_t type;	   /* 0 where there are no bytes for it */
+	unsigned int order; /* in which it was used among those it was collected with, from 0 */
+	uint32_t used_len;  /* as the device said it */
+	uint32_t room;	    /* that the writable descriptors had */
+	uint32_t type;	    /* 0 where there are no bytes for it */
 	struct virtio_gpu_ctrl_hdr hdr;
 	uint8_t bytes[REPLY_ROOM_MAX]; /* UNWRITTEN where the device wrote nothing */
 };

@@ -183,17 +183,22 @@ uint32_t num_scanouts(struct rig *t)
 	return config(t, offsetof(struct virtio_gpu_config, num_scanouts));
 }
 
-void set_output(struct rig *t, uint32_t width, uint32_t height)
+void set_outputs(struct rig *t, const struct vgpu_output *outputs, unsigned int num)
 {
-	const struct vgpu_trace_outputs outputs = {
-		.num_scanouts = 1,
-		.outputs = {{.rect = {0, 0, width, height}, .enabled = width > 0}},
-	};
+	struct vgpu_trace_outputs all = {.num_scanouts = num};
 	struct vgpu_error err;
-	int ret = t->target->ops->set_outputs(t->target, &outputs, &err);
 
+	memcpy(all.outputs, outputs, num * sizeof(*outputs));
+	int ret = t->target->ops->set_outputs(t->target, &all, &err);
 	if (ret < 0)
 		give_up(t, ret, &err);
+}
+
+void set_output(struct rig *t, uint32_t width, uint32_t height)
+{
+	const struct vgpu_output output = {.rect = {0, 0, width, height}, .enabled = width > 0};
+
+	set_outputs(t, &output, 1);
 }
 
 void restore_output(struct rig *t)

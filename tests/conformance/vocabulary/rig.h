@@ -90,6 +90,8 @@ bool interrupt_line(struct rig *t);
 /* A field of the configuration space; struct virtio_gpu_config. */
 uint32_t config(struct rig *t, uint32_t offset);
 uint32_t num_scanouts(struct rig *t);
+/* Changes outputs 0 to num - 1, for vectors that NEED_OUTPUTS. */
+void set_outputs(struct rig *t, const struct vgpu_output *outputs, unsigned int num);
 /* Changes the size of output 0, for vectors that NEED_OUTPUTS; 0 x 0 unplugs it. */
 void set_output(struct rig *t, uint32_t width, uint32_t height);
 /* Back to what other vectors expect, and no event is pending. */
