@@ -2,6 +2,8 @@
 /* VG-ERR: error codes. */
 #include "conformance/vocabulary/command.h"
 
+#include <endian.h>
+
 extern const struct vector err_vectors[];
 
 static void unspecified(struct rig *t)
@@ -30,6 +32,28 @@ static void invalid_resource(struct rig *t)
 {
 	expect_error(t, unref(t, 999), VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
 	expect_error(t, create_2d(t, 0, 16, 16, B8G8R8X8), VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+}
+
+/* A code for 3D commands alone: whatever context a 2D command says, it fails as without. */
+static void invalid_context(struct rig *t)
+{
+	bool is_3d = (t->offered & FEATURE(VIRTIO_GPU_F_VIRGL)) != 0;
+	struct virtio_gpu_cmd_submit submit = {.hdr = header(VIRTIO_GPU_CMD_SUBMIT_3D)};
+	struct virtio_gpu_resource_unref unref = {
+		.hdr = header(VIRTIO_GPU_CMD_RESOURCE_UNREF),
+		.resource_id = htole32(999),
+	};
+
+	make_ready_with(t, usual_features(t) | (t->offered & FEATURE(VIRTIO_GPU_F_VIRGL)),
+			CONTROL_SIZE, CURSOR_SIZE);
+	submit.hdr.ctx_id = htole32(9);
+	unref.hdr.ctx_id = htole32(9);
+	expect_error(t, submit_struct(t, &submit, sizeof(submit)),
+		     is_3d ? VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID : VIRTIO_GPU_RESP_ERR_UNSPEC);
+	struct reply reply = submit_struct(t, &unref, sizeof(unref));
+	expect_error(t, reply, VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	check(t, reply.type != VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID,
+	      "a 2D command fails for its context");
 }
 
 static void invalid_parameter(struct rig *t)
@@ -73,6 +97,8 @@ const struct vector err_vectors[] = {
 	VECTOR("VG-ERR-002", "ERR_OUT_OF_MEMORY", out_of_memory),
 	VECTOR("VG-ERR-003", "ERR_INVALID_SCANOUT_ID", invalid_scanout),
 	VECTOR("VG-ERR-004", "ERR_INVALID_RESOURCE_ID", invalid_resource),
+	VECTOR("VG-ERR-005", "ERR_INVALID_CONTEXT_ID is for 3D commands", invalid_context,
+	       .start = AFTER_RESET),
 	VECTOR("VG-ERR-006", "ERR_INVALID_PARAMETER", invalid_parameter),
 	VECTOR("VG-ERR-008", "no failed command changes what is seen", nothing_changes),
 	{0},

@@ -142,6 +142,48 @@ static void virgl_gate(struct rig *t)
 	}
 }
 
+/* Neither a context of a kind nor a timeline, for the driver asked for neither. */
+static void context_init_gate(struct rig *t)
+{
+	struct virtio_gpu_ctx_create create = {
+		.hdr = header(VIRTIO_GPU_CMD_CTX_CREATE),
+		.context_init = htole32(1),
+	};
+	struct virtio_gpu_ctrl_hdr info = fenced(VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 7);
+
+	create.hdr.ctx_id = htole32(1);
+	expect_error(t, submit_struct(t, &create, sizeof(create)), VIRTIO_GPU_RESP_ERR_UNSPEC);
+	info.flags |= htole32(2);
+	info.ring_idx = 5;
+	struct reply reply = submit_struct(t, &info, sizeof(info));
+	expect_info(t, reply);
+	check(t, (reply.hdr.flags & VIRTIO_GPU_FLAG_FENCE) != 0 && reply.hdr.fence_id == 7,
+	      "flags are 0x%x and fence_id is %llu", reply.hdr.flags,
+	      (unsigned long long)reply.hdr.fence_id);
+}
+
+/* Each alone, and with all others. NOTIFICATION_DATA has a form of its own (VG-MMI-015). */
+static void each_works(struct rig *t)
+{
+	static const unsigned int bits[] = {VIRTIO_RING_F_INDIRECT_DESC, VIRTIO_RING_F_EVENT_IDX,
+					    VIRTIO_F_RING_PACKED, VIRTIO_F_IN_ORDER, 40};
+	uint64_t all = 0;
+
+	for (unsigned int i = 0; i <= COUNT(bits); i++) {
+		uint64_t features = i < COUNT(bits) ? FEATURE(bits[i]) & t->offered : all;
+		struct resource r;
+
+		all |= features;
+		if (features == 0)
+			continue;
+		make_ready_with(t, VERSION_1 | features, CONTROL_SIZE, CURSOR_SIZE);
+		r = resource_2d(t, 64, 64, B8G8R8X8);
+		show_pattern(t, &r, 0);
+		for (unsigned int j = 0; j < 2 * CONTROL_SIZE; j++)
+			expect_serving(t);
+	}
+}
+
 static void plain_addresses(struct rig *t)
 {
 	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
@@ -175,6 +217,9 @@ const struct vector fea_vectors[] = {
 	VECTOR("VG-FEA-010", "ASSIGN_UUID without the feature is an error", uuid_gate),
 	VECTOR("VG-FEA-011", "blob commands without the feature are errors", blob_gate),
 	VECTOR("VG-FEA-012", "3D commands without the feature are errors", virgl_gate),
+	VECTOR("VG-FEA-013", "contexts of a kind and timelines need a feature", context_init_gate),
+	VECTOR("VG-FEA-014", "each ring feature that is offered works", each_works,
+	       .start = AFTER_RESET),
 	VECTOR("VG-FEA-015", "addresses are guest-physical", plain_addresses),
 	VECTOR("VG-FEA-016", "SUSPEND that is not offered is ignored", suspend, OWN),
 	{0},

@@ -3,6 +3,7 @@
 #include "conformance/vocabulary/command.h"
 
 #include <endian.h>
+#include <string.h>
 
 extern const struct vector fen_vectors[];
 
@@ -146,6 +147,69 @@ static void order(struct rig *t)
 	expect_fence(t, &replies[2], 2);
 }
 
+#define RING_IDX 2u
+
+/* On one timeline, what ends later says that all before has ended. */
+static void one_timeline(struct rig *t)
+{
+	enum { NUM = 8 };
+	struct pending *pending[NUM];
+	struct reply *replies = keep(t, NUM * sizeof(*replies));
+
+	for (unsigned int i = 0; i < NUM; i++) {
+		struct virtio_gpu_ctrl_hdr request =
+			fenced(VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 100 + i);
+
+		request.flags |= htole32(RING_IDX);
+		request.ring_idx = 1;
+		pending[i] = post(t, CONTROL, &request, sizeof(request), 408, "* / *");
+	}
+	kick(t, CONTROL);
+	collect(t, pending, NUM, replies);
+	for (unsigned int i = 0; i < NUM; i++) {
+		expect_info(t, replies[i]);
+		expect_fence(t, &replies[i], 100 + i);
+		check(t, replies[i].order == i, "fence %u is answered as number %u of %u", 100 + i,
+		      replies[i].order + 1, NUM);
+	}
+}
+
+#define WAITING 8
+#define LARGE	1024
+
+/*
+ * A reset meets fenced commands: some may be in execution, others were never
+ * announced. Once it is done nothing of them comes back.
+ */
+static void dropped_by_reset(struct rig *t)
+{
+	struct resource r = resource_2d(t, LARGE, LARGE, B8G8R8X8);
+	struct ring *ring = ring_of(t, CONTROL);
+	size_t size = 6 + 8u * ring->size;
+	uint8_t *used = keep(t, size);
+
+	for (unsigned int i = 0; i < WAITING; i++) {
+		struct virtio_gpu_transfer_to_host_2d request =
+			transfer_all(&r, fenced(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, 1 + i));
+
+		post(t, CONTROL, &request, sizeof(request), sizeof(request.hdr), "* / *");
+		if (i == WAITING / 2)
+			kick(t, CONTROL);
+	}
+	reset(t);
+	memcpy(used, guest_at(t, ring->device), size);
+	set_reg(t, VIRTIO_MMIO_QUEUE_NOTIFY, CONTROL);
+	sleep_ms(50);
+	check(t, interrupts(t) == 0, "an interrupt after the reset");
+	check(t, memcmp(used, guest_at(t, ring->device), size) == 0,
+	      "the used ring was written after the reset");
+	make_ready(t);
+	expect_serving(t);
+	sleep_ms(20);
+	check(t, ring_num_used(ring_of(t, CONTROL)) == 0, "%u more answers after the reset",
+	      ring_num_used(ring_of(t, CONTROL)));
+}
+
 const struct vector fen_vectors[] = {
 	VECTOR("VG-FEN-001", "a fenced command that is answered is complete",
 	       complete_when_answered),
@@ -154,8 +218,11 @@ const struct vector fen_vectors[] = {
 	VECTOR("VG-FEN-004", "a fence_id may come twice", same_id),
 	VECTOR("VG-FEN-005", "fence_id 0 is one like others", id_0),
 	VECTOR("VG-FEN-006", "fence ids may fall", falling_ids),
+	VECTOR("VG-FEN-007", "fences of one timeline are answered in their order", one_timeline),
 	VECTOR("VG-FEN-009", "a ring_idx above 63 is answered", ring_index_range),
 	VECTOR("VG-FEN-010", "RING_IDX without FENCE has no effect", ring_without_fence),
 	VECTOR("VG-FEN-011", "each of several commands is answered once", order),
+	VECTOR("VG-FEN-012", "a reset drops what is fenced and not answered", dropped_by_reset,
+	       .needs = NEED_REGISTERS),
 	{0},
 };

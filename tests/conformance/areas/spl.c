@@ -227,30 +227,75 @@ static void publish_infos(struct rig *t, uint16_t *heads, unsigned int num)
 /* A batch may have one used element, for its last chain, at its first place. */
 static void used_in_order(struct rig *t)
 {
-	enum { CHAINS = 24, NOTHING = 0xffff };
-	uint16_t heads[CHAINS];
+	enum { NUM_INFOS = 24, NOTHING = 0xffff };
+	uint16_t heads[NUM_INFOS];
 	unsigned int at = 0;
 
 	require(t, negotiate(t, usual_features(t)), "features are refused");
 	set_queue(t, CONTROL, CONTROL_SIZE);
 	set_queue(t, CURSOR, CURSOR_SIZE);
 	struct ring *ring = ring_of(t, CONTROL);
-	for (unsigned int i = 0; i < CHAINS; i++)
+	for (unsigned int i = 0; i < NUM_INFOS; i++)
 		ring_used(ring)->ring[i].id = htole32(NOTHING);
 	driver_ok(t);
-	publish_infos(t, heads, CHAINS);
-	require(t, ring_wait(ring, CHAINS), "%u of %u chains are used", ring_num_used(ring),
-		CHAINS);
-	while (at < CHAINS) {
+	publish_infos(t, heads, NUM_INFOS);
+	require(t, ring_wait(ring, NUM_INFOS), "%u of %u chains are used", ring_num_used(ring),
+		NUM_INFOS);
+	while (at < NUM_INFOS) {
 		uint32_t id = le32toh(ring_used(ring)->ring[at].id);
 		unsigned int last = at;
 
-		while (last < CHAINS && heads[last] != id)
+		while (last < NUM_INFOS && heads[last] != id)
 			last++;
-		require(t, last < CHAINS, "chain %u is used after a later one", id);
+		require(t, last < NUM_INFOS, "chain %u is used after a later one", id);
 		for (at++; at <= last; at++)
 			require(t, le32toh(ring_used(ring)->ring[at].id) == NOTHING,
 				"chain %u is used before chain %u", id, heads[at - 1]);
+	}
+}
+
+#define CHAINS 3u
+
+/*
+ * Chains that become available in another order than they stand in the table: each
+ * answer is that of the chain whose head the used element names.
+ */
+static void matched_by_head(struct rig *t)
+{
+	static const uint32_t types[CHAINS] = {VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 0x1fe,
+					       VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
+	struct ring *ring = ring_of(t, CONTROL);
+	uint64_t gpa = guest_alloc(t, CHAINS * 1024);
+	uint16_t heads[CHAINS];
+
+	for (unsigned int i = 0; i < CHAINS; i++) {
+		const struct virtio_gpu_ctrl_hdr request = fenced(types[i], 100 + i);
+		const struct piece pieces[] = {
+			{gpa + 1024ull * i, sizeof(request), 0},
+			{gpa + 1024ull * i + 512, DISPLAY_INFO_SIZE, VRING_DESC_F_WRITE}};
+
+		memcpy(guest_at(t, pieces[0].gpa), &request, sizeof(request));
+		heads[i] = ring_add(ring, pieces, COUNT(pieces));
+	}
+	for (unsigned int i = CHAINS; i-- > 0;)
+		ring_publish(ring, heads[i]);
+	ring_kick(ring);
+	require(t, ring_wait(ring, CHAINS), "%u of %u answers", ring_num_used(ring), CHAINS);
+	for (unsigned int i = 0; i < CHAINS; i++) {
+		struct used used = ring_take(ring);
+		struct virtio_gpu_ctrl_hdr hdr;
+		unsigned int chain = 0;
+
+		while (chain < CHAINS && heads[chain] != used.id)
+			chain++;
+		require(t, chain < CHAINS, "chain %u was not available, or is used twice", used.id);
+		heads[chain] = UINT16_MAX;
+		memcpy(&hdr, guest_at(t, gpa + 1024ull * chain + 512), sizeof(hdr));
+		check(t, le64toh(hdr.fence_id) == 100 + chain,
+		      "chain %u has the answer of fence %llu", chain,
+		      (unsigned long long)le64toh(hdr.fence_id));
+		check(t, used.len == (chain == 1 ? sizeof(hdr) : DISPLAY_INFO_SIZE),
+		      "chain %u: %u bytes", chain, used.len);
 	}
 }
 
@@ -276,5 +321,6 @@ const struct vector spl_vectors[] = {
 	       .start = AFTER_RESET, .with = FEATURE(VIRTIO_F_IN_ORDER)),
 	VECTOR("VG-SPL-018", "rings at impossible addresses are survived", bad_addresses,
 	       .needs = NEED_REGISTERS),
+	VECTOR("VG-SPL-019", "an answer belongs to the head that is used", matched_by_head),
 	{0},
 };
