@@ -233,6 +233,8 @@ static void over_the_end(struct rig *t)
 	expect_error(t, reply, VIRTIO_GPU_RESP_ERR_UNSPEC);
 	if (is_ok(&reply))
 		expect_ok(t, detach(t, r.id));
+	expect_no_backing(t, &r);
+	expect_ok(t, detach(t, r.id));
 	if (t->target->memory_seam == 0)
 		return;
 	const struct picture *p = pattern(t, 64, 64, 9);
@@ -278,10 +280,8 @@ static void too_small(struct rig *t)
 	expect_ok(t, attach_one(t, r.id, stored(t, p), 4096));
 	expect_ok(t, transfer(t, rect(0, 0, 64, 16), 0, r.id));
 	show(t, &r, 0);
-	const struct picture *shown = screen(t, 0);
 	paste(expected, 0, 0, p, rect(0, 0, 64, 16));
-	check(t, memcmp(shown->rgb, expected->rgb, 64 * 16 * sizeof(*shown->rgb)) == 0,
-	      "the rows that the backing has are wrong");
+	expect_screen(t, 0, expected);
 }
 
 static void larger(struct rig *t)
@@ -302,6 +302,7 @@ static void detach_one(struct rig *t)
 	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
 
 	expect_ok(t, detach(t, r.id));
+	expect_no_backing(t, &r);
 }
 
 /* One of the three answers that devices give; the best is that there is nothing to do. */
@@ -330,7 +331,12 @@ static void detach_without(struct rig *t)
 
 static void detach_unknown(struct rig *t)
 {
+	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
+
 	expect_error(t, detach(t, 999), VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	expect_error(t, detach(t, 0), VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	/* The one that is there still has its backing. */
+	show_pattern(t, &r, 0);
 }
 
 static void reads_no_more(struct rig *t)

@@ -107,12 +107,25 @@ static void clearing_nothing(struct rig *t)
 	check(t, (interrupts(t) & 2) == 0, "a configuration interrupt");
 }
 
+/* All fields, also the one of BLOB_ALIGNMENT where that is offered. */
 static void before_features_ok(struct rig *t)
 {
-	set_status(t, VIRTIO_CONFIG_S_ACKNOWLEDGE);
-	scanouts(t);
-	set_status(t, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
-	scanouts(t);
+	uint32_t status[] = {VIRTIO_CONFIG_S_ACKNOWLEDGE,
+			     VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER};
+	uint32_t fields = (t->offered & FEATURE(5)) != 0 ? 5 : 4;
+	uint32_t early[2][5];
+
+	for (uint32_t i = 0; i < COUNT(status); i++) {
+		set_status(t, status[i]);
+		scanouts(t);
+		for (uint32_t field = 0; field < fields; field++)
+			early[i][field] = config(t, 4 * field);
+	}
+	make_ready_with(t, usual_features(t) | (t->offered & FEATURE(5)), CONTROL_SIZE,
+			CURSOR_SIZE);
+	for (uint32_t i = 0; i < COUNT(status); i++)
+		for (uint32_t field = 0; field < fields; field++)
+			expect_config(t, 4 * field, early[i][field]);
 }
 
 static void change_notifies(struct rig *t)

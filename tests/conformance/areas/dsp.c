@@ -99,16 +99,24 @@ static void long_request(struct rig *t)
 	uint8_t request[224] = {0x00, 0x01};
 
 	memset(request + 24, 0xff, sizeof(request) - 24);
-	expect_info(t, submit(t, CONTROL, request, sizeof(request), DISPLAY_INFO_SIZE));
+	struct reply reply = submit(t, CONTROL, request, sizeof(request), DISPLAY_INFO_SIZE);
+	expect_info(t, reply);
+	struct reply usual = get_display_info(t);
+	expect_beginning(t, &reply, &usual);
 }
 
 static void short_response(struct rig *t)
 {
 	static const uint32_t rooms[] = {24, 25, 407};
 	struct virtio_gpu_ctrl_hdr request = header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+	struct reply all = get_display_info(t);
 
-	for (unsigned int i = 0; i < 3; i++)
-		expect_info(t, submit(t, CONTROL, &request, sizeof(request), rooms[i]));
+	for (unsigned int i = 0; i < COUNT(rooms); i++) {
+		struct reply reply = submit(t, CONTROL, &request, sizeof(request), rooms[i]);
+
+		expect_info(t, reply);
+		expect_beginning(t, &reply, &all);
+	}
 }
 
 const struct vector dsp_vectors[] = {

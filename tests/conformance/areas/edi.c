@@ -131,9 +131,14 @@ static void short_response(struct rig *t)
 {
 	static const uint32_t rooms[] = {24, 64, 1055};
 	struct virtio_gpu_cmd_get_edid request = {.hdr = header(VIRTIO_GPU_CMD_GET_EDID)};
+	struct reply all = get_edid(t, 0);
 
-	for (unsigned int i = 0; i < 3; i++)
-		expect_edid(t, submit(t, CONTROL, &request, sizeof(request), rooms[i]));
+	for (unsigned int i = 0; i < COUNT(rooms); i++) {
+		struct reply reply = submit(t, CONTROL, &request, sizeof(request), rooms[i]);
+
+		expect_edid(t, reply);
+		expect_beginning(t, &reply, &all);
+	}
 }
 
 static void identities(struct rig *t)

@@ -126,8 +126,9 @@ static void outside(struct rig *t)
 
 static void wrapping(struct rig *t)
 {
-	const struct virtio_gpu_rect rects[] = {rect(0xffffffff, 0, 2, 1),
-						rect(0, 0xffffffff, 1, 2)};
+	const struct virtio_gpu_rect rects[] = {
+		rect(0xffffffff, 0, 2, 1), rect(0, 0xffffffff, 1, 2), rect(1, 0, 0xffffffff, 1),
+		rect(0, 1, 1, 0xffffffff)};
 
 	refuse_all(t, rects, COUNT(rects));
 }

@@ -115,7 +115,15 @@ static void undefined_flags(struct rig *t)
 static void request_padding(struct rig *t)
 {
 	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
-	struct virtio_gpu_resource_flush request = {
+	const struct picture *p = pattern(t, 64, 64, 9);
+	const struct virtio_gpu_transfer_to_host_2d copy = {
+		.hdr = {.type = htole32(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D),
+			.padding = {0xff, 0xff, 0xff}},
+		.r = {0, 0, htole32(64), htole32(64)},
+		.resource_id = htole32(r.id),
+		.padding = 0xffffffff,
+	};
+	const struct virtio_gpu_resource_flush update = {
 		.hdr = {.type = htole32(VIRTIO_GPU_CMD_RESOURCE_FLUSH),
 			.padding = {0xff, 0xff, 0xff}},
 		.r = {0, 0, htole32(64), htole32(64)},
@@ -123,7 +131,11 @@ static void request_padding(struct rig *t)
 		.padding = 0xffffffff,
 	};
 
-	expect_ok(t, submit_struct(t, &request, sizeof(request)));
+	show_pattern(t, &r, 0);
+	store(t, &r, p);
+	expect_ok(t, submit_struct(t, &copy, sizeof(copy)));
+	expect_ok(t, submit_struct(t, &update, sizeof(update)));
+	expect_screen(t, 0, p);
 }
 
 static void response_padding(struct rig *t)

@@ -173,14 +173,19 @@ static void longest_list(struct rig *t)
 		struct virtio_gpu_mem_entry entries[16384];
 	} *request = keep(t, sizeof(*request));
 	struct resource r = bare_2d(t, 64, 64, B8G8R8X8);
-	uint64_t gpa = guest_alloc(t, 4096);
+	const struct picture *p = pattern(t, 64, 64, 2);
+	uint64_t gpa = guest_alloc(t, 16384);
 
 	request->head.hdr = header(VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING);
 	request->head.resource_id = htole32(r.id);
 	request->head.nr_entries = htole32(16384);
 	for (unsigned int i = 0; i < 16384; i++)
-		request->entries[i] = entry(gpa, 4);
+		request->entries[i] = entry(gpa + i, 1);
+	store_picture(t, gpa, r.stride, r.format, p);
 	expect_ok(t, submit_shaped(t, CONTROL, request, sizeof(*request), 24, "[32 64x4096 / *]"));
+	expect_ok(t, transfer(t, whole(&r), 0, r.id));
+	show(t, &r, 0);
+	expect_screen(t, 0, p);
 }
 
 const struct vector ind_vectors[] = {

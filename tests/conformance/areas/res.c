@@ -10,9 +10,20 @@ extern const struct vector res_vectors[];
 static const uint32_t formats[] = {B8G8R8A8, B8G8R8X8, A8R8G8B8, X8R8G8B8,
 				   R8G8B8A8, X8B8G8R8, A8B8G8R8, R8G8B8X8};
 
+/* It has this id and this size, and no other. */
+static void expect_made(struct rig *t, uint32_t id, uint32_t width, uint32_t height)
+{
+	expect_ok(t, flush(t, rect(0, 0, width, height), id));
+	expect_error(t, flush(t, rect(0, 0, width + 1, height), id),
+		     VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
+	expect_error(t, flush(t, rect(0, 0, width, height + 1), id),
+		     VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
+}
+
 static void create(struct rig *t)
 {
 	expect_ok(t, create_2d(t, 1, 64, 48, B8G8R8X8));
+	expect_made(t, 1, 64, 48);
 }
 
 static void create_id_0(struct rig *t)
@@ -38,13 +49,15 @@ static void create_after_unref(struct rig *t)
 
 	expect_ok(t, unref(t, r.id));
 	expect_ok(t, create_2d(t, r.id, 32, 16, R8G8B8A8));
-	expect_error(t, flush(t, rect(0, 0, 64, 64), r.id), VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
+	expect_made(t, r.id, 32, 16);
 }
 
 static void create_any_id(struct rig *t)
 {
 	expect_ok(t, create_2d(t, 0xffffffff, 16, 16, B8G8R8X8));
-	expect_ok(t, create_2d(t, 0x80000000, 16, 16, B8G8R8X8));
+	expect_ok(t, create_2d(t, 0x80000000, 32, 24, B8G8R8X8));
+	expect_made(t, 0xffffffff, 16, 16);
+	expect_made(t, 0x80000000, 32, 24);
 	expect_ok(t, unref(t, 0xffffffff));
 	expect_ok(t, unref(t, 0x80000000));
 }
@@ -90,6 +103,7 @@ static void create_empty(struct rig *t)
 static void create_one_pixel(struct rig *t)
 {
 	expect_ok(t, create_2d(t, 1, 1, 1, B8G8R8X8));
+	expect_made(t, 1, 1, 1);
 }
 
 /* Sizes whose bytes do not fit 32 bits, or 64, or any memory. */

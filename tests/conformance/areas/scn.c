@@ -115,8 +115,15 @@ static void disabled_whatever_rectangle(struct rig *t)
 
 static void disable_invalid(struct rig *t)
 {
-	expect_error(t, set_scanout(t, rect(0, 0, 0, 0), num_scanouts(t), 0),
-		     VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID);
+	const uint32_t ids[] = {num_scanouts(t), 16, 0xffffffff};
+	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
+	const struct picture *p = show_pattern(t, &r, 0);
+
+	for (unsigned int i = 0; i < COUNT(ids); i++)
+		expect_error(t, set_scanout(t, rect(0, 0, 0, 0), ids[i], 0),
+			     VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID);
+	expect_ok(t, flush(t, whole(&r), r.id));
+	expect_screen(t, 0, p);
 }
 
 static void disable_twice(struct rig *t)
@@ -124,9 +131,12 @@ static void disable_twice(struct rig *t)
 	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
 
 	expect_ok(t, set_scanout(t, rect(0, 0, 0, 0), 1, 0));
-	show_pattern(t, &r, 0);
+	const struct picture *p = show_pattern(t, &r, 0);
 	expect_ok(t, set_scanout(t, rect(0, 0, 0, 0), 0, 0));
 	expect_ok(t, set_scanout(t, rect(0, 0, 0, 0), 0, 0));
+	expect_off(t, 0, p);
+	show(t, &r, 0);
+	expect_screen(t, 0, p);
 }
 
 /* Refused, so that the old one stays, or taken. */

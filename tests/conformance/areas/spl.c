@@ -88,12 +88,20 @@ static void wrap_of_indices(struct rig *t)
 	}
 }
 
+/* Once round each, and then some. A request needs a table where there is one descriptor. */
 static void ring_sizes(struct rig *t)
 {
-	for (uint16_t size = 2; size <= 64; size *= 2) {
-		make_ready_with(t, usual_features(t), size, 16);
-		for (unsigned int i = 0; i < 5; i++)
-			expect_serving(t);
+	set_reg(t, VIRTIO_MMIO_QUEUE_SEL, CONTROL);
+	uint32_t max = reg(t, VIRTIO_MMIO_QUEUE_NUM_MAX);
+	bool tables = (t->offered & FEATURE(VIRTIO_RING_F_INDIRECT_DESC)) != 0;
+
+	for (uint32_t size = tables ? 1 : 2; size <= max && size <= 1024; size *= 2) {
+		struct mark begin;
+
+		make_ready_with(t, usual_features(t), (uint16_t)size, CURSOR_SIZE);
+		begin = set_mark(t);
+		for (unsigned int i = 0; i < size + 3; i++, rewind_to(t, begin))
+			expect_info(t, get_display_info_shaped(t, tables ? "[* / *]" : "* / *"));
 	}
 }
 

@@ -389,6 +389,15 @@ void expect_either(struct rig *t, struct reply reply, uint32_t type)
 		       said(&reply, text), vgpu_type_name(type));
 }
 
+void expect_beginning(struct rig *t, const struct reply *reply, const struct reply *whole)
+{
+	for (uint32_t i = 0; i < reply->used_len && i < sizeof(reply->bytes); i++)
+		if (!check(t, reply->bytes[i] == whole->bytes[i],
+			   "%s: byte %u of the answer is 0x%02x, with more room it is 0x%02x",
+			   reply->name, i, reply->bytes[i], whole->bytes[i]))
+			return;
+}
+
 void expect_returned(struct rig *t, struct reply reply)
 {
 	check(t, reply.answered, "%s: no answer", reply.name);

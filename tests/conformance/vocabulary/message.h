@@ -64,6 +64,8 @@ void expect_type(struct rig *t, struct reply reply, uint32_t type, uint32_t used
 void expect_error(struct rig *t, struct reply reply, uint32_t code);
 /* Answered with success or with an error; type is what fits best. */
 void expect_either(struct rig *t, struct reply reply, uint32_t type);
+/* What was answered are the first bytes of what is answered with enough room. */
+void expect_beginning(struct rig *t, const struct reply *reply, const struct reply *whole);
 /* The buffer came back, whatever is in it. */
 void expect_returned(struct rig *t, struct reply reply);
 /*
