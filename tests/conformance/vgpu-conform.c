@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vgpu-conform(1): asks a virtio-gpu device for each requirement. */
+#include "conformance/report/markdown.h"
 #include "conformance/runner/profile.h"
 #include "conformance/runner/results_cases.h"
 #include "conformance/runner/runner.h"
@@ -29,10 +30,12 @@ struct settings {
 	struct runner_options runner;
 	struct selection selection;
 	const char *profile, *write_profile;
-	const char *json;
+	const char *name, *json, *markdown;
 	const char *junit, *tap;
+	const char **with; /* files of results */
+	unsigned int num_with;
 	bool silent; /* the standard output is for machines */
-	bool list, check, quiet, verbose;
+	bool list, check, merge, quiet, verbose;
 };
 
 /* CUnit's functions take no argument: this is what they would be given. */
@@ -42,6 +45,7 @@ static struct {
 	struct profile *profile;
 	struct runner *runner;
 	struct results results;
+	struct results *others; /* of settings.with */
 } session;
 
 static volatile sig_atomic_t interrupted;
@@ -73,6 +77,11 @@ static void print_help(void)
 	       "      --junit FILE         write them as test cases in JUnit XML\n"
 	       "      --tap[=FILE]         write them as TAP, to the standard output if not to a\n"
 	       "                           file\n"
+	       "      --name NAME          what reports call the device (default: what it says)\n"
+	       "      --with FILE          results of another run, as --json writes them, for\n"
+	       "                           reports; runs of one name are one device; repeatable\n"
+	       "      --merge              ask no device: report what --with says\n"
+	       "      --markdown FILE      write the report of all devices\n"
 	       "      --list               print the requirements and exit\n"
 	       "      --check              check that vectors and requirements fit and exit\n"
 	       "  -q, --quiet              print the totals only\n"
@@ -88,7 +97,20 @@ static void print_help(void)
 	       "call, the target or a file cannot be used.\n");
 }
 
-enum long_option { QEMU = 256, DEVICE, WRITE_PROFILE, JSON, JUNIT, TAP, LIST, CHECK };
+enum long_option {
+	QEMU = 256,
+	DEVICE,
+	WRITE_PROFILE,
+	JSON,
+	JUNIT,
+	TAP,
+	NAME,
+	WITH,
+	MERGE,
+	MARKDOWN,
+	LIST,
+	CHECK,
+};
 
 static const struct option options[] = {
 	{"target", required_argument, NULL, 't'},
@@ -102,6 +124,10 @@ static const struct option options[] = {
 	{"json", required_argument, NULL, JSON},
 	{"junit", required_argument, NULL, JUNIT},
 	{"tap", optional_argument, NULL, TAP},
+	{"name", required_argument, NULL, NAME},
+	{"with", required_argument, NULL, WITH},
+	{"merge", no_argument, NULL, MERGE},
+	{"markdown", required_argument, NULL, MARKDOWN},
 	{"list", no_argument, NULL, LIST},
 	{"check", no_argument, NULL, CHECK},
 	{"quiet", no_argument, NULL, 'q'},
@@ -135,9 +161,25 @@ static const char **argument_of(int option, struct settings *settings)
 		return &settings->json;
 	case JUNIT:
 		return &settings->junit;
+	case NAME:
+		return &settings->name;
+	case MARKDOWN:
+		return &settings->markdown;
 	default:
 		return NULL;
 	}
+}
+
+static int add_with(struct settings *settings, const char *path)
+{
+	const char **with =
+		realloc(settings->with, (settings->num_with + 1) * sizeof(*settings->with));
+
+	if (with == NULL)
+		return UNUSABLE;
+	settings->with = with;
+	with[settings->num_with++] = path;
+	return -1;
 }
 
 /* Returns -1 to go on, or an exit status. */
@@ -152,6 +194,11 @@ static int take_option(int option, struct settings *settings)
 	switch (option) {
 	case TAP:
 		settings->tap = optarg != NULL ? optarg : "-";
+		return -1;
+	case WITH:
+		return add_with(settings, optarg);
+	case MERGE:
+		settings->merge = true;
 		return -1;
 	case LIST:
 		settings->list = true;
@@ -205,6 +252,10 @@ static int parse(int argc, char **argv, struct settings *settings)
 		ret = take_option(option, settings);
 		if (ret >= 0)
 			return ret;
+	}
+	if (settings->merge && settings->num_with == 0) {
+		fprintf(stderr, PROGRAM ": --merge needs --with\nTry '" PROGRAM " --help'.\n");
+		return UNUSABLE;
 	}
 	if (optind == argc)
 		return check_files(settings);
@@ -329,20 +380,41 @@ static void print_outdated(void)
 	}
 }
 
+/* The device that was asked, and those of --with. */
+static int write_reports(struct vgpu_error *err)
+{
+	const struct settings *settings = &session.settings;
+	struct devices devices = {0};
+	int ret = 0;
+
+	if (!settings->merge)
+		ret = devices_add(&devices, &session.results);
+	for (unsigned int i = 0; ret == 0 && i < settings->num_with; i++)
+		ret = devices_add(&devices, &session.others[i]);
+	if (ret < 0)
+		ret = vgpu_error_set(err, ENOMEM, "out of memory");
+	if (ret == 0 && settings->markdown != NULL)
+		ret = markdown_write(&devices, session.requirements, settings->markdown, err);
+	devices_fini(&devices);
+	return ret;
+}
+
 static int write_files(void)
 {
 	const struct settings *settings = &session.settings;
 	struct vgpu_error err;
 	int ret = 0;
 
-	if (settings->json != NULL)
+	if (settings->json != NULL && !settings->merge)
 		ret = results_write(&session.results, settings->json, &err);
 	if (ret == 0 && settings->junit != NULL)
 		ret = results_write_cases(&session.results, report_junit, settings->junit, &err);
 	if (ret == 0 && settings->tap != NULL)
 		ret = results_write_cases(&session.results, report_tap, settings->tap, &err);
-	if (ret == 0 && settings->write_profile != NULL)
+	if (ret == 0 && settings->write_profile != NULL && !settings->merge)
 		ret = profile_write(&session.results, settings->write_profile, &err);
+	if (ret == 0)
+		ret = write_reports(&err);
 	if (ret < 0)
 		fprintf(stderr, PROGRAM ": %s\n", err.text);
 	return ret;
@@ -370,6 +442,50 @@ static int run_all(void)
 	return sum.unexpected > 0 ? UNEXPECTED : AS_EXPECTED;
 }
 
+static int read_others(struct vgpu_error *err)
+{
+	const struct settings *settings = &session.settings;
+
+	session.others = calloc(settings->num_with + 1, sizeof(*session.others));
+	if (session.others == NULL)
+		return vgpu_error_set(err, ENOMEM, "out of memory");
+	for (unsigned int i = 0; i < settings->num_with; i++)
+		if (results_read(&session.others[i], session.requirements, settings->with[i], err) <
+		    0)
+			return -1;
+	return 0;
+}
+
+/* One option of the call, quoted for a shell where it must be. */
+static void add_option(char *command, size_t size, const char *option, const char *argument)
+{
+	size_t len = strlen(command);
+	bool plain = strspn(argument, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-_=+,./:@%") == strlen(argument);
+
+	snprintf(command + len, size - len, "%s%s %s%s%s", len > 0 ? " " : "", option,
+		 plain ? "" : "'", argument, plain ? "" : "'");
+}
+
+static void name_results(void)
+{
+	const struct settings *settings = &session.settings;
+	struct results *results = &session.results;
+	const char *version = runner_version(session.runner);
+
+	snprintf(results->name, sizeof(results->name), "%s",
+		 settings->name != NULL ? settings->name : version);
+	snprintf(results->target, sizeof(results->target), "%s", settings->runner.target);
+	snprintf(results->version, sizeof(results->version), "%s", version);
+	add_option(results->command, sizeof(results->command), "--target", settings->runner.target);
+	if (settings->runner.program != NULL)
+		add_option(results->command, sizeof(results->command), "--qemu",
+			   settings->runner.program);
+	if (settings->runner.device != NULL)
+		add_option(results->command, sizeof(results->command), "--device",
+			   settings->runner.device);
+}
+
 static int open_session(struct vgpu_error *err)
 {
 	const struct settings *settings = &session.settings;
@@ -382,10 +498,7 @@ static int open_session(struct vgpu_error *err)
 	session.runner = runner_new(&settings->runner, err);
 	if (session.runner == NULL)
 		return -1;
-	snprintf(session.results.target, sizeof(session.results.target), "%s",
-		 settings->runner.target);
-	snprintf(session.results.version, sizeof(session.results.version), "%s",
-		 runner_version(session.runner));
+	name_results();
 	return 0;
 }
 
@@ -406,6 +519,12 @@ static int act(void)
 		table_print(&session.results, &settings->selection);
 		return AS_EXPECTED;
 	}
+	if (read_others(&err) < 0) {
+		fprintf(stderr, PROGRAM ": %s\n", err.text);
+		return UNUSABLE;
+	}
+	if (settings->merge)
+		return write_files() < 0 ? UNUSABLE : AS_EXPECTED;
 	if (open_session(&err) < 0) {
 		fprintf(stderr, PROGRAM ": %s: %s\n", settings->runner.target, err.text);
 		return UNUSABLE;
@@ -426,6 +545,10 @@ int main(int argc, char **argv)
 	runner_free(session.runner);
 	profile_free(session.profile);
 	results_fini(&session.results);
+	for (unsigned int i = 0; session.others != NULL && i < session.settings.num_with; i++)
+		results_fini(&session.others[i]);
+	free(session.others);
+	free(session.settings.with);
 	requirements_free(session.requirements);
 	return ret;
 }

@@ -17,6 +17,14 @@ const char *verdict_name(enum verdict verdict)
 	return names[verdict];
 }
 
+enum verdict verdict_find(const char *name)
+{
+	for (unsigned int i = 0; name != NULL && i < NUM_VERDICTS; i++)
+		if (strcmp(verdict_name((enum verdict)i), name) == 0)
+			return (enum verdict)i;
+	return NUM_VERDICTS;
+}
+
 static enum verdict worse(enum verdict verdict, enum finding kind)
 {
 	if (kind == FINDING_DEATH)
@@ -45,6 +53,28 @@ void outcome_add(struct outcome *outcome, enum finding kind, const char *text)
 	findings[outcome->num_findings].text = strdup(text);
 	if (findings[outcome->num_findings].text != NULL)
 		outcome->num_findings++;
+}
+
+static const char *first_of(const struct outcome *outcome, enum finding kind)
+{
+	for (unsigned int i = 0; i < outcome->num_findings; i++)
+		if (outcome->findings[i].kind == kind)
+			return outcome->findings[i].text;
+	return NULL;
+}
+
+const char *outcome_reason(const struct outcome *outcome)
+{
+	static const enum finding order[] = {FINDING_DEATH, FINDING_HARD, FINDING_NOT_ASKED,
+					     FINDING_EXACT};
+
+	for (unsigned int i = 0; i < COUNT(order); i++) {
+		const char *text = first_of(outcome, order[i]);
+
+		if (text != NULL)
+			return text;
+	}
+	return "";
 }
 
 void outcome_fini(struct outcome *outcome)

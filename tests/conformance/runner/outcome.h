@@ -29,6 +29,10 @@ struct outcome {
 
 /* "passed", "failed", "crashed", "hung", "not asked" */
 const char *verdict_name(enum verdict verdict);
+/* NUM_VERDICTS: none is called so; name may be NULL. */
+enum verdict verdict_find(const char *name);
+/* The finding that decided; "" where everything passed. */
+const char *outcome_reason(const struct outcome *outcome);
 /* Sets verdict and exact by what is there; text is copied. */
 void outcome_add(struct outcome *outcome, enum finding kind, const char *text);
 void outcome_fini(struct outcome *outcome);

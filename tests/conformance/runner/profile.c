@@ -46,13 +46,8 @@ static void find_file(const char *name, char path[PATH_MAX])
 
 static enum verdict verdict_of(const cJSON *deviation)
 {
-	const char *name =
-		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(deviation, "verdict"));
-
-	for (unsigned int i = 0; name != NULL && i < NUM_VERDICTS; i++)
-		if (strcmp(verdict_name((enum verdict)i), name) == 0)
-			return (enum verdict)i;
-	return NUM_VERDICTS;
+	return verdict_find(
+		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(deviation, "verdict")));
 }
 
 static const char *evidence_of(const cJSON *deviation)
@@ -143,17 +138,6 @@ void profile_judge(const struct profile *profile, struct result *result)
 	result->unexpected = verdict != known && !(verdict == FAILED && known != NUM_VERDICTS);
 }
 
-static const char *first_hard(const struct outcome *outcome)
-{
-	for (unsigned int i = 0; i < outcome->num_findings; i++)
-		if (outcome->findings[i].kind == FINDING_DEATH)
-			return outcome->findings[i].text;
-	for (unsigned int i = 0; i < outcome->num_findings; i++)
-		if (outcome->findings[i].kind == FINDING_HARD)
-			return outcome->findings[i].text;
-	return "";
-}
-
 int profile_write(const struct results *results, const char *path, struct vgpu_error *err)
 {
 	cJSON *root = cJSON_CreateObject();
@@ -170,7 +154,7 @@ int profile_write(const struct results *results, const char *path, struct vgpu_e
 					verdict_name(result->outcome.verdict));
 		cJSON_AddStringToObject(deviation, "evidence",
 					result->known != NULL ? result->known
-							      : first_hard(&result->outcome));
+							      : outcome_reason(&result->outcome));
 	}
 	return json_file_write(root, path, err);
 }

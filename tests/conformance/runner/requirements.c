@@ -21,6 +21,13 @@ struct requirements {
 	unsigned int count;
 };
 
+const char *requirement_level(unsigned int index)
+{
+	static const char *const levels[] = {"MUST", "SHOULD", "text", "robust", "open"};
+
+	return index < sizeof(levels) / sizeof(levels[0]) ? levels[index] : NULL;
+}
+
 static const char *string_in(const cJSON *object, const char *name)
 {
 	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));

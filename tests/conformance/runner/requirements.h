@@ -13,6 +13,9 @@ struct requirement {
 	const char *area_name;
 };
 
+/* The levels from the strictest on: "MUST", ...; NULL after the last. */
+const char *requirement_level(unsigned int index);
+
 struct requirements;
 
 /* What is in the program. NULL with a sentence in err: that is broken. */

@@ -6,6 +6,8 @@
 #include "conformance/runner/outcome.h"
 #include "conformance/runner/requirements.h"
 
+#include <cjson/cJSON.h>
+
 struct result {
 	const struct requirement *requirement;
 	const struct vector *vector; /* NULL: there is none */
@@ -17,10 +19,13 @@ struct result {
 };
 
 struct results {
+	char name[256];	    /* that reports give the device */
 	char target[256];   /* as the call named it */
 	char version[256];  /* what the target said of itself */
+	char command[1024]; /* options that ask the same device again */
 	struct result *all; /* one for each requirement, in their order */
 	unsigned int count;
+	cJSON *file; /* that they were read from and point into, or NULL */
 };
 
 struct results_summary {
@@ -38,5 +43,8 @@ void results_summarize(const struct results *results, struct results_summary *su
 
 /* The file format is in vgpu-conform(1). 0 or a negative errno with a sentence. */
 int results_write(const struct results *results, const char *path, struct vgpu_error *err);
+/* What results_write() wrote, also without results_fini() on an error. */
+int results_read(struct results *results, const struct requirements *requirements, const char *path,
+		 struct vgpu_error *err);
 
 #endif

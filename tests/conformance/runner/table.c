@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const levels[] = {"MUST", "SHOULD", "text", "robust", "open"};
-
 static bool is_level(const char *level)
 {
-	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
-		if (strcmp(levels[i], level) == 0)
+	const char *known;
+
+	for (unsigned int i = 0; (known = requirement_level(i)) != NULL; i++)
+		if (strcmp(known, level) == 0)
 			return true;
 	return false;
 }
