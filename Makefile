@@ -134,6 +134,8 @@ $(BUILD)/vgpu-conform: $(call objects,$(CONFORM_SRC)) $(REPLAYER_OBJ) $(RECORDER
 	$(link) -lcunit
 # What a source takes into the program with .incbin.
 $(BUILD)/obj/tests/conformance/runner/requirements.o: tests/conformance/requirements.json
+$(BUILD)/obj/tests/conformance/report/page.o: $(wildcard tests/conformance/report/page.css \
+	tests/conformance/report/page.js)
 $(BUILD)/obj/replayer/report/html.o: replayer/report/page.css replayer/report/page.js
 $(BUILD)/obj/replayer/report/replay_report.o: replayer/report/replay.css replayer/report/viewer.js
 $(BUILD)/unit-tests: $(call objects,$(UNIT_SRC)) $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* vgpu-conform(1): asks a virtio-gpu device for each requirement. */
 #include "conformance/report/markdown.h"
+#include "conformance/report/page.h"
 #include "conformance/runner/profile.h"
 #include "conformance/runner/results_cases.h"
 #include "conformance/runner/runner.h"
@@ -30,7 +31,7 @@ struct settings {
 	struct runner_options runner;
 	struct selection selection;
 	const char *profile, *write_profile;
-	const char *name, *json, *markdown;
+	const char *name, *json, *markdown, *html;
 	const char *junit, *tap;
 	const char **with; /* files of results */
 	unsigned int num_with;
@@ -81,7 +82,8 @@ static void print_help(void)
 	       "      --with FILE          results of another run, as --json writes them, for\n"
 	       "                           reports; runs of one name are one device; repeatable\n"
 	       "      --merge              ask no device: report what --with says\n"
-	       "      --markdown FILE      write the report of all devices\n"
+	       "      --markdown FILE      write a report of all devices\n"
+	       "      --html FILE          write it as a page with filters and search\n"
 	       "      --list               print the requirements and exit\n"
 	       "      --check              check that vectors and requirements fit and exit\n"
 	       "  -q, --quiet              print the totals only\n"
@@ -108,6 +110,7 @@ enum long_option {
 	WITH,
 	MERGE,
 	MARKDOWN,
+	HTML,
 	LIST,
 	CHECK,
 };
@@ -128,6 +131,7 @@ static const struct option options[] = {
 	{"with", required_argument, NULL, WITH},
 	{"merge", no_argument, NULL, MERGE},
 	{"markdown", required_argument, NULL, MARKDOWN},
+	{"html", required_argument, NULL, HTML},
 	{"list", no_argument, NULL, LIST},
 	{"check", no_argument, NULL, CHECK},
 	{"quiet", no_argument, NULL, 'q'},
@@ -165,6 +169,8 @@ static const char **argument_of(int option, struct settings *settings)
 		return &settings->name;
 	case MARKDOWN:
 		return &settings->markdown;
+	case HTML:
+		return &settings->html;
 	default:
 		return NULL;
 	}
@@ -395,6 +401,8 @@ static int write_reports(struct vgpu_error *err)
 		ret = vgpu_error_set(err, ENOMEM, "out of memory");
 	if (ret == 0 && settings->markdown != NULL)
 		ret = markdown_write(&devices, session.requirements, settings->markdown, err);
+	if (ret == 0 && settings->html != NULL)
+		ret = page_write(&devices, session.requirements, settings->html, err);
 	devices_fini(&devices);
 	return ret;
 }

@@ -3,7 +3,7 @@
 #
 # Usage: programs.sh
 #
-# What the three programs promise on their command lines: exit statuses, what
+# What the programs promise on their command lines: exit statuses, what
 # goes to which stream, JSON that is JSON, files that cannot be read, signals.
 # BUILD is where they are; EMULATOR runs them if they are of another machine.
 set -eu
@@ -26,7 +26,9 @@ tests='every_program_prints_help every_program_prints_its_version
 	replay_needs_a_file replay_says_what_differs replay_ends_on_a_signal
 	record_prints_capabilities record_refuses_a_bad_socket
 	record_without_a_guest_leaves_a_whole_trace record_closes_the_trace_on_a_signal
-	record_replaces_a_stale_socket the_example_configurations_agree'
+	record_replaces_a_stale_socket the_example_configurations_agree
+	conform_reports_from_files_alone conform_merges_runs_of_one_name
+	conform_refuses_other_files'
 
 # ---- what tests are made of --------------------------------------------------------
 
@@ -453,6 +455,51 @@ the_example_configurations_agree() {
 	exits 2 vgpu-record zone1 -c "$examples/virtio_cfg_ruxos.json" --zone-config wrong.json
 	says err "wrong.json: interrupts: lacks the gpu's, 74"
 	says err 'wrong.json: pci_config: missing'
+}
+
+# What a run says is what its file says.
+conform_reports_from_files_alone() {
+	exits 0 vgpu-conform --quiet --area CFG,XFR --name ours --json ours.json \
+		--markdown direct.md --html direct.html
+	exits 0 vgpu-conform --merge --with ours.json --markdown again.md --html again.html
+	silent out
+	cmp direct.md again.md || fail 'the reports are not the same'
+	says again.md '| ours | libvgpu'
+	says again.html 'id="VG-XFR-016" data-area="XFR" data-level="robust" data-verdict="pass"'
+	exits 0 vgpu-conform --quiet --area CFG --json - --name "it's <mine>"
+	says out '"it'"'"'s <mine>"'
+}
+
+conform_merges_runs_of_one_name() {
+	exits 0 vgpu-conform --quiet --area CFG,XFR --name ours --json ours.json
+	sed '/VG-CFG-001/,/verdict/s/"passed"/"not asked"/' ours.json >first.json
+	sed '/VG-XFR-016/,/verdict/s/"passed"/"crashed"/; s/"ours"/"theirs"/' ours.json >other.json
+	exits 0 vgpu-conform --merge --with first.json --with other.json --with ours.json \
+		--markdown - --html merged.html
+	says out '| text | 158 | '
+	says out '* theirs **crashed**: '
+	says out 'build/vgpu-conform --target builtin --id VG-XFR-016'
+	[ "$(grep -c '^| ours | ' out)" -eq 1 ] || fail 'two runs are two devices'
+	grep 'id="VG-CFG-001"' merged.html >line
+	says line 'data-d0="passed" data-d1="passed"'
+	grep 'id="VG-XFR-016"' merged.html >line
+	says line 'data-verdict="error" data-d0="passed" data-d1="crashed"'
+}
+
+conform_refuses_other_files() {
+	exits 2 vgpu-conform --merge
+	says err '--merge needs --with'
+	exits 2 vgpu-conform --merge --with missing.json
+	says err 'missing.json: '
+	echo '{"format": 2, "results": []}' >newer.json
+	exits 2 vgpu-conform --merge --with newer.json --markdown never.md
+	says err 'newer.json: not results of format 1'
+	[ ! -e never.md ] || fail 'a report of nothing'
+	exits 0 vgpu-conform --quiet --area CFG --json ours.json
+	sed 's/VG-CFG-001/VG-CFG-999/' ours.json >unknown.json
+	exits 2 vgpu-conform --merge --with unknown.json
+	says err 'unknown.json: a result that is none: VG-CFG-999'
+	exits 2 vgpu-conform --quiet --area CFG --html /dev/full
 }
 
 # ---- the run -----------------------------------------------------------------------

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "conformance/report/markdown.h"
 
-#include <errno.h>
-#include <stdio.h>
+#include "out_file.h"
+
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,14 @@ struct writer {
 /* Text in a table's cell or in a paragraph: what Markdown takes for markup is not. */
 static void put_text(FILE *out, const char *text)
 {
-	for (; *text != '\0'; text++) {
-		if (strchr("\\`*_<>|[]", *text) != NULL)
+	char before = ' ';
+
+	for (; *text != '\0'; before = *text++) {
+		/* A line in the middle of a word is none. */
+		bool inside = *text == '_' && isalnum((unsigned char)before) &&
+			      isalnum((unsigned char)text[1]);
+
+		if (!inside && strchr("\\`*_<>|[]", *text) != NULL)
 			fputc('\\', out);
 		fputc(*text == '\n' ? ' ' : *text, out);
 	}
@@ -117,7 +124,9 @@ static void put_part(const struct writer *w, const char *head, const struct part
 
 	if (size == 0)
 		return;
-	fprintf(w->out, "| %s | %u |", head, size);
+	fputs("| ", w->out);
+	put_text(w->out, head);
+	fprintf(w->out, " | %u |", size);
 	for (unsigned int i = 0; i < w->devices->count; i++)
 		put_counts(w, &w->devices->all[i], part);
 	fputc('\n', w->out);
@@ -341,23 +350,20 @@ static void put_rest(const struct writer *w)
 int markdown_write(const struct devices *devices, const struct requirements *requirements,
 		   const char *path, struct vgpu_error *err)
 {
-	FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+	struct vgpu_out_file file;
+	int ret = vgpu_out_file_open(&file, path, err);
+
+	if (ret < 0)
+		return ret;
 	const struct writer w = {
-		.out = out,
+		.out = file.file,
 		.devices = devices,
 		.requirements = requirements,
 		.num_rows = requirements_count(requirements),
 	};
-
-	if (out == NULL)
-		return vgpu_error_set(err, errno, "%s: %s", path, strerror(errno));
 	put_devices(&w);
 	put_tables(&w);
 	put_deviations(&w);
 	put_rest(&w);
-	bool written = fflush(out) == 0 && ferror(out) == 0;
-	int error = errno;
-	if (out != stdout && fclose(out) != 0)
-		written = false;
-	return written ? 0 : vgpu_error_set(err, error, "%s: %s", path, strerror(error));
+	return vgpu_out_file_close(&file, err);
 }
