@@ -33,7 +33,7 @@ int devices_add(struct devices *devices, const struct results *run)
 	if (device == NULL)
 		return -ENOMEM;
 	const struct results **runs =
-		realloc(device->runs, (device->num_runs + 1) * sizeof(*device->runs));
+		realloc(device->runs, (device->num_runs + 1) * sizeof(void *));
 	if (runs == NULL)
 		return -ENOMEM;
 	device->runs = runs;
