@@ -4,7 +4,7 @@
 
 #include <endian.h>
 
-#define CURSOR_STRIDE (VGPU_CURSOR_SIZE * VGPU_BYTES_PER_PIXEL)
+#define CURSOR_STRIDE 256 /* VGPU_CURSOR_SIZE pixels */
 
 static void show(struct vgpu_device *device, uint32_t scanout_id, bool moved_only)
 {
@@ -95,3 +95,5 @@ uint32_t vgpu_execute_move_cursor(struct vgpu_device *device)
 	show(device, scanout_id, true);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
+
+_Static_assert(CURSOR_STRIDE == VGPU_CURSOR_SIZE * VGPU_BYTES_PER_PIXEL, "stride of a cursor");

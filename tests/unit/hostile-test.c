@@ -75,6 +75,31 @@ static const uint32_t types[] = {0x100, 0x101, 0x101, 0x101, 0x102, 0x103, 0x103
 				 0x105, 0x105, 0x105, 0x105, 0x106, 0x106, 0x106, 0x107, 0x10a,
 				 0x10b, 0x10c, 0x10c, 0x10d, 0x10d, 0x207, 0x300, 0x301};
 
+/* Of commands about blobs and UUIDs; the id is one that others have too. */
+static uint32_t make_blob_request(struct dice *dice, uint32_t *words)
+{
+	if (words[0] == 0x10d) {
+		words[10] = roll(dice) % 5;
+		words[11] = roll(dice) % 6;
+		words[12] += 12;
+		words[13] += 12;
+		words[14] = once_in(dice, 10) ? any_value(dice) : 1 + roll(dice) % 2;
+		words[16] = once_in(dice, 10) ? any_value(dice) : 256 + 4 * (roll(dice) % 16);
+		words[20] = once_in(dice, 10) ? any_value(dice) : 4 * (roll(dice) % 99);
+		return 96;
+	}
+	words[6] = roll(dice) % 6;
+	if (words[0] == 0x10b)
+		return 32;
+	/* memory, flags, entries, size */
+	words[7] = once_in(dice, 10) ? any_value(dice) : 1;
+	words[8] = once_in(dice, 10) ? any_value(dice) : roll(dice) % 8;
+	words[9] = once_in(dice, 10) ? any_value(dice) : roll(dice) % 9;
+	words[12] = once_in(dice, 10) ? any_value(dice) : roll(dice) % 20000;
+	words[13] = once_in(dice, 30) ? any_value(dice) : 0;
+	return 56 + add_entries(dice, &words[14]);
+}
+
 /* Fills a request; returns its length. */
 static uint32_t make_request(struct dice *dice, uint32_t *words, unsigned int *queue)
 {
@@ -120,26 +145,9 @@ static uint32_t make_request(struct dice *dice, uint32_t *words, unsigned int *q
 		len = 32 + add_entries(dice, &words[8]);
 		break;
 	case 0x10b:
-		words[6] = roll(dice) % 6;
-		break;
 	case 0x10c:
-		words[6] = roll(dice) % 6; /* id, memory, flags */
-		words[7] = once_in(dice, 10) ? any_value(dice) : 1;
-		words[8] = once_in(dice, 10) ? any_value(dice) : roll(dice) % 8;
-		words[9] = once_in(dice, 10) ? any_value(dice) : roll(dice) % 9;
-		words[12] = once_in(dice, 10) ? any_value(dice) : roll(dice) % 20000;
-		words[13] = once_in(dice, 30) ? any_value(dice) : 0;
-		len = 56 + add_entries(dice, &words[14]);
-		break;
 	case 0x10d:
-		words[10] = roll(dice) % 5;
-		words[11] = roll(dice) % 6;
-		words[12] += 12;
-		words[13] += 12;
-		words[14] = once_in(dice, 10) ? any_value(dice) : 1 + roll(dice) % 2;
-		words[16] = once_in(dice, 10) ? any_value(dice) : 256 + 4 * (roll(dice) % 16);
-		words[20] = once_in(dice, 10) ? any_value(dice) : 4 * (roll(dice) % 99);
-		len = 96;
+		len = make_blob_request(dice, words);
 		break;
 	case 0x300:
 	case 0x301:
