@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -399,6 +400,15 @@ fail:
 	return RECORD_USAGE;
 }
 
+/* And no device, which /dev/null is. */
+static void remove_file(const char *path)
+{
+	struct stat info;
+
+	if (stat(path, &info) == 0 && S_ISREG(info.st_mode))
+		unlink(path);
+}
+
 /* Ends the recording and frees all. Returns the exit status. */
 static int close_session(struct session *session)
 {
@@ -420,7 +430,7 @@ static int close_session(struct session *session)
 			fprintf(stderr, "vgpu-record: %s\n", err.text);
 			status = RECORD_FAILED;
 		} else if (session->discard) {
-			unlink(session->options.output);
+			remove_file(session->options.output);
 		} else {
 			show_summary(session, &stats);
 		}

@@ -72,6 +72,14 @@ static int write_file_header(struct trace_sink *sink)
 	return append(sink, (const uint8_t *)&header, sizeof(header));
 }
 
+/* It is written to as it is: /dev/null by who wants no recording. */
+static bool is_device(const char *path)
+{
+	struct stat info;
+
+	return stat(path, &info) == 0 && S_ISCHR(info.st_mode);
+}
+
 /*
  * Not O_TRUNC: another recorder may be writing this very file, so its content
  * may only go once the lock is ours.
@@ -85,7 +93,8 @@ static int open_part(struct trace_sink *sink, struct vgpu_error *err)
 	if (sink->fd < 0)
 		return vgpu_error_set(err, errno, "%s: %s", sink->part, strerror(errno));
 	/* A file system without locks is no reason to fail. */
-	if (flock(sink->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+	if (!is_device(sink->part) && flock(sink->fd, LOCK_EX | LOCK_NB) < 0 &&
+	    errno == EWOULDBLOCK) {
 		sink->created = false;
 		return vgpu_error_set(err, EBUSY, "%s: another recorder is writing it", sink->part);
 	}
@@ -108,7 +117,7 @@ struct trace_sink *trace_sink_open(const char *path, struct vgpu_error *err)
 	sink->zstd = ZSTD_createCCtx();
 	sink->stream = ZSTD_createCCtx();
 	if (sink->path == NULL || sink->zstd == NULL || sink->stream == NULL ||
-	    asprintf(&sink->part, "%s.part", path) < 0)
+	    asprintf(&sink->part, "%s%s", path, is_device(path) ? "" : ".part") < 0)
 		goto no_memory;
 	if (open_part(sink, err) == 0)
 		return sink;
@@ -291,6 +300,8 @@ static int sync_folder(const char *path)
 
 int trace_sink_commit(struct trace_sink *sink)
 {
+	if (strcmp(sink->part, sink->path) == 0)
+		return 0;
 	if (rename(sink->part, sink->path) < 0)
 		return -errno;
 	return sync_folder(sink->path);
