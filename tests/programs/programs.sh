@@ -24,6 +24,8 @@ tests='every_program_prints_help every_program_prints_its_version
 	lint_lists_its_rules
 	replay_is_equal_to_the_golden_set replay_json_is_json replay_keeps_quiet
 	replay_needs_a_file replay_says_what_differs replay_ends_on_a_signal
+	replay_starts_a_back_end replay_connects_to_a_back_end replay_plays_into_qemus_back_end
+	replay_says_how_a_back_end_ends
 	record_prints_capabilities record_refuses_a_bad_socket
 	record_without_a_guest_leaves_a_whole_trace record_closes_the_trace_on_a_signal
 	record_replaces_a_stale_socket the_example_configurations_agree
@@ -370,6 +372,49 @@ replay_ends_on_a_signal() {
 		wait "$replay" 2>/dev/null || status=$?
 		[ "$status" -eq 143 ] || fail "--jobs $jobs: exit status $status, not 143 (SIGTERM)"
 	done
+}
+
+# What it prints of the target ends with this where all is equal.
+all_equal='vhost-user: 15 of 15 requests, 5 of 5 frames equal'
+
+replay_starts_a_back_end() {
+	recorder="$EMULATOR $BUILD/vgpu-record --quiet"
+	exits 0 vgpu-replay --target "vhost-user:exec:$recorder -o again.trace" "$trace"
+	says out "$all_equal"
+	# It was closed properly, and holds what was played.
+	exits 0 vgpu-replay --no-golden again.trace
+	exits 0 vgpu-replay -t "vhost-user:exec:$recorder -o /dev/null --fd {fd}" "$trace"
+	says out "$all_equal"
+	exits 0 vgpu-replay -t "vhost-user:exec:$recorder -o /dev/null --socket-path {socket}" "$trace"
+	says out "$all_equal"
+	[ -c /dev/null ] || fail 'vgpu-record -o /dev/null replaced it'
+}
+
+replay_connects_to_a_back_end() {
+	recorder_start --socket-path=sock --quiet -o /dev/null
+	until_is test -S sock || fail 'no socket'
+	for _ in 1 2; do
+		exits 0 vgpu-replay --target vhost-user:sock "$trace"
+		says out "$all_equal"
+	done
+	recorder_end TERM
+}
+
+replay_plays_into_qemus_back_end() {
+	[ -x /usr/lib/qemu/vhost-user-gpu ] && [ -z "$EMULATOR" ] || return 0
+	exits 0 vgpu-replay --target vhost-user:exec:/usr/lib/qemu/vhost-user-gpu "$trace"
+	says out "$all_equal"
+}
+
+replay_says_how_a_back_end_ends() {
+	exits 2 vgpu-replay --target vhost-user:exec:false "$trace"
+	says err 'ended with status 1'
+	exits 2 vgpu-replay --target vhost-user:exec:/no/program "$trace"
+	says err '/no/program: No such file or directory'
+	exits 2 vgpu-replay --target vhost-user:no-socket "$trace"
+	says err 'no-socket: No such file or directory'
+	exits 2 vgpu-replay --target 'vhost-user:exec:echo {socket}' "$trace"
+	says err 'it does not listen'
 }
 
 # ---- vgpu-record -------------------------------------------------------------------
