@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <linux/virtio_gpu.h>
+#include <linux/virtio_mmio.h>
 
 #define FIND(lint, rule, ...) lint_find(&(lint)->findings, rule, NULL, __VA_ARGS__)
 
@@ -40,20 +41,41 @@ static void see_question(struct lint *lint, uint32_t type)
 		lint->life.asked_edid = true;
 	else
 		return;
-	lint->life.outputs_changed = false;
+	lint->life.told = false;
+}
+
+/*
+ * Outputs change without a word as well: what a driver must answer is what it was
+ * told by an interrupt or has read.
+ */
+static void check_register(struct lint *lint, const struct vgpu_trace_register *reg)
+{
+	bool told;
+
+	if (reg->write)
+		return;
+	if (reg->offset == VIRTIO_MMIO_CONFIG)
+		told = (reg->value & VIRTIO_GPU_EVENT_DISPLAY) != 0;
+	else if (reg->offset == VIRTIO_MMIO_INTERRUPT_STATUS)
+		told = lint->life.told || (reg->value & VIRTIO_MMIO_INT_CONFIG) != 0;
+	else
+		return;
+	if (told && !lint->life.told)
+		lint->life.since_told = 0;
+	lint->life.told = told;
 }
 
 static void check_change(struct lint *lint)
 {
-	if (lint->life.outputs_changed && lint->life.since_change > LINT_REQUESTS_LATER)
+	if (lint->life.told && lint->life.since_told > LINT_REQUESTS_LATER)
 		FIND(lint, DSP_003,
-		     "The outputs changed, and none of %" PRIu64 " requests after that asked.",
-		     lint->life.since_change);
+		     "The driver was told, and none of %" PRIu64 " requests after that asked.",
+		     lint->life.since_told);
 }
 
 static void check_request(struct lint *lint, const struct lint_request *request)
 {
-	lint->life.since_change++;
+	lint->life.since_told++;
 	if (!request->whole)
 		return;
 	check_scanout(lint, request);
@@ -69,4 +91,5 @@ static void end_life(struct lint *lint)
 	check_change(lint);
 }
 
-const struct lint_area lint_area_displays = {.request = check_request, .life_end = end_life};
+const struct lint_area lint_area_displays = {
+	.reg = check_register, .request = check_request, .life_end = end_life};

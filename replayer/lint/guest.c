@@ -13,13 +13,29 @@ bool lint_guest_accepted(const struct lint_guest *guest, unsigned int feature)
 	return feature == LINT_NO_FEATURE || (guest->features >> feature & 1) != 0;
 }
 
+/* Where the resource is, or would have to be. */
+static unsigned int place_of(const struct lint_guest *guest, uint32_t id)
+{
+	unsigned int begin = 0, end = guest->num_resources;
+
+	while (begin < end) {
+		unsigned int middle = begin + (end - begin) / 2;
+
+		if (guest->resources[middle]->id < id)
+			begin = middle + 1;
+		else
+			end = middle;
+	}
+	return begin;
+}
+
 struct lint_resource *lint_guest_find(const struct lint_guest *guest, uint32_t id)
 {
-	struct lint_resource *resource = guest->buckets[id % LINT_BUCKETS];
+	unsigned int place = place_of(guest, id);
 
-	while (resource != NULL && resource->id != id)
-		resource = resource->next;
-	return resource;
+	return place < guest->num_resources && guest->resources[place]->id == id
+		       ? guest->resources[place]
+		       : NULL;
 }
 
 struct lint_resource *lint_guest_living(const struct lint_guest *guest, uint32_t id)
@@ -37,54 +53,82 @@ bool lint_guest_shows(const struct lint_guest *guest, uint32_t id)
 	return false;
 }
 
+bool lint_guest_needs(const struct lint_guest *guest, uint32_t id)
+{
+	for (unsigned int i = 0; i < VGPU_MAX_SCANOUTS; i++)
+		if (guest->cursors[i].resource_id == id)
+			return true;
+	return lint_guest_shows(guest, id);
+}
+
 void lint_guest_reset(struct lint_guest *guest)
 {
-	for (unsigned int i = 0; i < LINT_BUCKETS; i++) {
-		struct lint_resource *resource = guest->buckets[i];
-
-		while (resource != NULL) {
-			struct lint_resource *next = resource->next;
-			lint_pixels_free(guest, resource);
-			free(resource);
-			resource = next;
-		}
-		guest->buckets[i] = NULL;
+	for (unsigned int i = 0; i < guest->num_resources; i++) {
+		lint_pixels_free(guest, guest->resources[i]);
+		free(guest->resources[i]);
 	}
+	free(guest->resources);
+	guest->resources = NULL;
+	guest->num_resources = guest->capacity = 0;
 	memset(guest->scanouts, 0, sizeof(guest->scanouts));
 	memset(guest->cursors, 0, sizeof(guest->cursors));
-	guest->num_resources = 0;
 	guest->lost = false;
 	guest->started = false;
 }
 
-/* A living resource of that id, all fields but id and kind zero; NULL: it is not followed. */
-static struct lint_resource *add(struct lint_guest *guest, uint32_t id, enum lint_kind kind)
+static bool grow(struct lint_guest *guest)
 {
-	struct lint_resource *resource = lint_guest_find(guest, id);
+	unsigned int capacity = guest->capacity != 0 ? guest->capacity * 2 : 64;
 
-	if (resource == NULL && guest->num_resources < LINT_RESOURCES_MAX)
-		resource = calloc(1, sizeof(*resource));
-	else if (resource != NULL)
-		lint_pixels_free(guest, resource);
-	if (resource == NULL) {
-		guest->lost = true;
+	if (guest->num_resources < guest->capacity)
+		return true;
+	if (capacity > LINT_RESOURCES_MAX)
+		return false;
+	struct lint_resource **resources =
+		reallocarray(guest->resources, capacity, sizeof(struct lint_resource *));
+	if (resources == NULL)
+		return false;
+	guest->resources = resources;
+	guest->capacity = capacity;
+	return true;
+}
+
+static struct lint_resource *insert(struct lint_guest *guest, uint32_t id)
+{
+	unsigned int place = place_of(guest, id);
+	struct lint_resource *resource = grow(guest) ? calloc(1, sizeof(*resource)) : NULL;
+
+	if (resource == NULL)
 		return NULL;
-	}
-	struct lint_resource *next = resource->next;
-	bool linked = resource->id == id && lint_guest_find(guest, id) == resource;
-	*resource = (struct lint_resource){.id = id, .kind = kind, .next = next};
-	if (!linked) {
-		resource->next = guest->buckets[id % LINT_BUCKETS];
-		guest->buckets[id % LINT_BUCKETS] = resource;
-		guest->num_resources++;
-	}
+	memmove(&guest->resources[place + 1], &guest->resources[place],
+		(guest->num_resources - place) * sizeof(struct lint_resource *));
+	guest->resources[place] = resource;
+	guest->num_resources++;
+	return resource;
+}
+
+/* A living resource, all fields but id and kind zero; NULL: it is not followed. */
+static struct lint_resource *add(struct lint_guest *guest, const struct lint_request *request,
+				 enum lint_kind kind)
+{
+	struct lint_resource *resource = lint_guest_find(guest, request->id);
+
+	if (resource != NULL)
+		lint_pixels_free(guest, resource);
+	else
+		resource = insert(guest, request->id);
+	if (resource == NULL)
+		guest->lost = true;
+	else
+		*resource = (struct lint_resource){
+			.id = request->id, .kind = kind, .last = request->raw->number};
 	return resource;
 }
 
 static void create(struct lint_guest *guest, const struct lint_request *request,
 		   enum lint_kind kind)
 {
-	struct lint_resource *resource = add(guest, request->id, kind);
+	struct lint_resource *resource = add(guest, request, kind);
 
 	if (resource == NULL)
 		return;
@@ -99,7 +143,7 @@ static void create(struct lint_guest *guest, const struct lint_request *request,
 
 static void create_blob(struct lint_guest *guest, const struct lint_request *request)
 {
-	struct lint_resource *resource = add(guest, request->id, LINT_BLOB);
+	struct lint_resource *resource = add(guest, request, LINT_BLOB);
 
 	if (resource == NULL)
 		return;
@@ -149,7 +193,6 @@ static void transfer(struct lint_guest *guest, struct lint_resource *resource,
 
 	resource->used = true;
 	resource->num_flushed = 0;
-	resource->alpha_seen = false;
 	resource->fenced = (vgpu_message_u32(request->raw->request, request->raw->request_len,
 					     offsetof(struct virtio_gpu_ctrl_hdr, flags)) &
 			    VIRTIO_GPU_FLAG_FENCE) != 0;
@@ -241,10 +284,12 @@ static void apply_to(struct lint_guest *guest, struct lint_resource *resource,
 void lint_guest_apply(struct lint_guest *guest, const struct lint_request *request,
 		      struct lint_change *change)
 {
-	struct lint_resource *resource;
+	struct lint_resource *resource = lint_guest_living(guest, request->id);
 
 	if (request->refused || !request->whole)
 		return;
+	if (resource != NULL)
+		resource->last = request->raw->number;
 	switch (request->type) {
 	case VIRTIO_GPU_CMD_RESOURCE_CREATE_2D:
 		create(guest, request, LINT_2D);
@@ -267,10 +312,9 @@ void lint_guest_apply(struct lint_guest *guest, const struct lint_request *reque
 	}
 	if (!lint_names_resource(request) && request->type != VIRTIO_GPU_CMD_RESOURCE_UNREF)
 		return;
-	resource = lint_guest_living(guest, request->id);
 	/* The device knows better. */
 	if (resource == NULL && request->answered_ok) {
-		resource = add(guest, request->id, LINT_UNKNOWN);
+		resource = add(guest, request, LINT_UNKNOWN);
 		if (resource != NULL)
 			resource->used = true;
 	}

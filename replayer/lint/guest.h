@@ -27,6 +27,7 @@ struct lint_resource {
 	uint64_t size;			/* bytes of a picture; of a blob all */
 	bool attached;
 	uint64_t backing_len;
+	uint64_t last;	      /* number of the last request that named it */
 	bool used;	      /* something was transferred, or may have been */
 	bool fenced;	      /* the last transfer was */
 	uint64_t transferred; /* pixels since the last flush */
@@ -37,15 +38,18 @@ struct lint_resource {
 	/* Rectangles of flushes since the last transfer or SET_SCANOUT. */
 	struct vgpu_rect flushed[LINT_PENDING_MAX];
 	unsigned int num_flushed;
-	bool alpha_seen;	    /* looked at since the last transfer */
-	uint8_t *pixels;	    /* as the host has them; NULL: not kept */
-	struct lint_span *known;    /* of each row */
-	struct lint_resource *next; /* in its bucket */
+	uint8_t *pixels; /* as the host has them; NULL: not kept */
+	struct lint_row *rows;
+	uint32_t generation;	 /* rows of another are not known */
+	bool unseen;		 /* something came that is not in the trace */
+	uint32_t alpha, colored; /* rows with alpha that is not 0; with colors */
 };
 
-/* Pixels of a row that were transferred. */
-struct lint_span {
-	uint32_t begin, end;
+/* What is known of a row, from the transfers of it. */
+struct lint_row {
+	uint32_t generation;
+	uint32_t begin, end; /* pixels that were transferred */
+	bool alpha, colored;
 };
 
 struct lint_scanout {
@@ -61,16 +65,14 @@ struct lint_cursor {
 	bool stale; /* its resource was transferred to since */
 };
 
-#define LINT_BUCKETS 1024
-
 struct lint_guest {
 	uint64_t features_offered, features; /* of the last set-up */
 	uint16_t queue_size[VGPU_NUM_QUEUES];
 	bool started;
-	unsigned int num_outputs; /* 0: not known */
-	struct lint_resource *buckets[LINT_BUCKETS];
-	unsigned int num_resources; /* with those that are gone */
-	bool lost;		    /* there were too many; ids say nothing any more */
+	unsigned int num_outputs;	  /* 0: not known */
+	struct lint_resource **resources; /* by id, with those that are gone */
+	unsigned int num_resources, capacity;
+	bool lost; /* there were too many; ids say nothing any more */
 	uint64_t pixel_bytes;
 	uint64_t unkept; /* resources whose picture there was no room for */
 	struct lint_scanout scanouts[VGPU_MAX_SCANOUTS];
@@ -90,6 +92,8 @@ bool lint_guest_accepted(const struct lint_guest *guest, unsigned int feature);
 struct lint_resource *lint_guest_find(const struct lint_guest *guest, uint32_t id);
 /* NULL if there is none now. */
 struct lint_resource *lint_guest_living(const struct lint_guest *guest, uint32_t id);
+/* Whether it is on a scanout, or a cursor. */
+bool lint_guest_needs(const struct lint_guest *guest, uint32_t id);
 bool lint_guest_shows(const struct lint_guest *guest, uint32_t id);
 
 /* The driver starts anew, or all device state is gone. */

@@ -11,6 +11,9 @@
 #define LINT_FLUSHES_MANY 8
 /* Transfers that were answered before their flush was queued. */
 #define LINT_WAITS_MANY 4
+/* Resources that are forgotten, not cached: as many, unused for as many requests. */
+#define LINT_IDLE_MANY	   8
+#define LINT_IDLE_REQUESTS 256
 /* Requests after which something that nobody flushed or asked for counts as left out. */
 #define LINT_REQUESTS_LATER 8
 

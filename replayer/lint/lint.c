@@ -57,14 +57,6 @@ static void take_start(struct lint *lint, const struct vgpu_start_event *start)
 			areas[i]->start(lint, start);
 }
 
-static void take_outputs(struct lint *lint, const struct vgpu_trace_outputs *outputs)
-{
-	lint->guest.num_outputs = outputs->num_scanouts;
-	/* Before the set-up there is nobody to be told. */
-	lint->life.outputs_changed = lint->guest.started;
-	lint->life.since_change = 0;
-}
-
 static void take_register(struct lint *lint, const struct vgpu_trace_register *reg)
 {
 	for (size_t i = 0; i < NUM_AREAS; i++)
@@ -107,7 +99,7 @@ void lint_record(struct lint *lint, const struct vgpu_trace_record *record)
 		end_life(lint);
 		break;
 	case VGPU_TRACE_OUTPUTS:
-		take_outputs(lint, &record->outputs);
+		lint->guest.num_outputs = record->outputs.num_scanouts;
 		break;
 	case VGPU_TRACE_REGISTER:
 		take_register(lint, &record->reg);

@@ -33,9 +33,9 @@ struct lint_life {
 	uint64_t requests[VGPU_NUM_QUEUES];
 	uint64_t interrupts;
 	bool asked_info, asked_edid;
-	bool shown;	       /* a scanout was set */
-	bool outputs_changed;  /* and nobody has asked since */
-	uint64_t since_change; /* requests */
+	bool shown;	     /* a scanout was set */
+	bool told;	     /* that the displays changed, and has not asked since */
+	uint64_t since_told; /* requests */
 	uint64_t last_fence;
 	bool fenced;
 	/* The request before on the control queue, to see a flush that waited. */

@@ -129,22 +129,12 @@ static void check_visible(struct lint *lint, const struct lint_request *request)
 }
 
 static void check_alpha(struct lint *lint, const struct lint_request *request,
-			struct lint_resource *resource)
+			const struct lint_resource *resource)
 {
-	if (resource->alpha_seen)
-		return;
-	for (unsigned int i = 0; i < VGPU_MAX_SCANOUTS; i++) {
-		const struct lint_scanout *scanout = &lint->guest.scanouts[i];
-
-		if (scanout->resource_id != request->id ||
-		    !lint_pixels_invisible(resource, &scanout->rect))
-			continue;
+	if (lint_guest_shows(&lint->guest, request->id) && lint_pixels_invisible(resource))
 		lint_find(&lint->findings, SCN_005, request->raw,
-			  "All of scanout %u has alpha 0, in format %s.", i,
+			  "All of resource %u has alpha 0, in format %s.", request->id,
 			  vgpu_format_name(resource->format));
-		break;
-	}
-	resource->alpha_seen = true;
 }
 
 /* Whether all of it was flushed before, and nothing has happened since. */
@@ -280,10 +270,8 @@ static void applied(struct lint *lint, const struct lint_request *request,
 
 static void end_life(struct lint *lint)
 {
-	for (unsigned int i = 0; i < LINT_BUCKETS; i++)
-		for (const struct lint_resource *resource = lint->guest.buckets[i];
-		     resource != NULL; resource = resource->next)
-			check_pending(lint, resource, NULL);
+	for (unsigned int i = 0; i < lint->guest.num_resources; i++)
+		check_pending(lint, lint->guest.resources[i], NULL);
 }
 
 static double mib(uint64_t bytes)

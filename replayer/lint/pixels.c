@@ -9,7 +9,7 @@
 
 static uint64_t cost(const struct lint_resource *resource)
 {
-	return resource->size + (uint64_t)resource->height * sizeof(*resource->known);
+	return resource->size + (uint64_t)resource->height * sizeof(*resource->rows);
 }
 
 void lint_pixels_new(struct lint_guest *guest, struct lint_resource *resource)
@@ -22,12 +22,12 @@ void lint_pixels_new(struct lint_guest *guest, struct lint_resource *resource)
 		return;
 	}
 	resource->pixels = calloc(1, resource->size);
-	resource->known = calloc(resource->height, sizeof(*resource->known));
-	if (resource->pixels == NULL || resource->known == NULL) {
+	resource->rows = calloc(resource->height, sizeof(*resource->rows));
+	if (resource->pixels == NULL || resource->rows == NULL) {
 		free(resource->pixels);
-		free(resource->known);
+		free(resource->rows);
 		resource->pixels = NULL;
-		resource->known = NULL;
+		resource->rows = NULL;
 		guest->unkept++;
 		return;
 	}
@@ -40,9 +40,9 @@ void lint_pixels_free(struct lint_guest *guest, struct lint_resource *resource)
 		return;
 	guest->pixel_bytes -= cost(resource);
 	free(resource->pixels);
-	free(resource->known);
+	free(resource->rows);
 	resource->pixels = NULL;
-	resource->known = NULL;
+	resource->rows = NULL;
 }
 
 /* The rectangle around what changed, while it grows. */
@@ -77,35 +77,88 @@ static void compare_row(const uint8_t *had, const uint8_t *got, uint32_t width, 
 	widen(bounds, left, right, y);
 }
 
-/* One range for each row is enough: drivers transfer rows whole, or the same part again. */
-static void know(struct lint_span *span, uint32_t begin, uint32_t end)
+/* Where the alpha of a pixel is; -1: the format has none. */
+static int alpha_byte(uint32_t format)
 {
-	if (begin > span->end || end < span->begin || span->begin == span->end) {
-		*span = (struct lint_span){begin, end};
-		return;
+	switch (format) {
+	case VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM:
+	case VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM:
+		return 3;
+	case VIRTIO_GPU_FORMAT_A8R8G8B8_UNORM:
+	case VIRTIO_GPU_FORMAT_A8B8G8R8_UNORM:
+		return 0;
+	default:
+		return -1;
 	}
-	span->begin = begin < span->begin ? begin : span->begin;
-	span->end = end > span->end ? end : span->end;
 }
 
-static void forget(struct lint_resource *resource, const struct vgpu_rect *rect)
+/* The row, with nothing known of it if that is of another generation. */
+static struct lint_row *row_at(struct lint_resource *resource, uint32_t y)
 {
-	for (uint32_t y = 0; y < rect->height; y++)
-		resource->known[rect->y + y] = (struct lint_span){0, 0};
+	struct lint_row *row = &resource->rows[y];
+
+	if (row->generation != resource->generation)
+		*row = (struct lint_row){.generation = resource->generation};
+	return row;
+}
+
+/* One range for each row is enough: drivers transfer rows whole, or the same part again. */
+static void know(struct lint_row *row, uint32_t begin, uint32_t end)
+{
+	if (begin > row->end || end < row->begin || row->begin == row->end) {
+		row->begin = begin;
+		row->end = end;
+		return;
+	}
+	row->begin = begin < row->begin ? begin : row->begin;
+	row->end = end > row->end ? end : row->end;
+}
+
+/*
+ * Looks at what came, not at what is there: a part of a row adds to what is known
+ * of it, so alpha that was overwritten in parts may still count, which finds less.
+ */
+static void look_for_alpha(struct lint_resource *resource, struct lint_row *row,
+			   const uint8_t *bytes, uint32_t width)
+{
+	int at = alpha_byte(resource->format);
+	bool alpha = width < resource->width && row->alpha;
+	bool colored = width < resource->width && row->colored;
+
+	if (at < 0)
+		return;
+	for (uint32_t x = 0; x < width && !alpha; x++) {
+		uint32_t pixel;
+		memcpy(&pixel, bytes + (size_t)x * PIXEL, PIXEL);
+		alpha = bytes[(size_t)x * PIXEL + (size_t)at] != 0;
+		colored = colored || pixel != 0;
+	}
+	resource->alpha += alpha - row->alpha;
+	resource->colored += colored - row->colored;
+	row->alpha = alpha;
+	row->colored = colored;
 }
 
 static void take_row(struct lint_resource *resource, const struct vgpu_rect *rect, uint32_t y,
-		     const uint8_t *row, struct lint_change *change, struct bounds *bounds)
+		     const uint8_t *bytes, struct lint_change *change, struct bounds *bounds)
 {
-	struct lint_span *span = &resource->known[rect->y + y];
+	struct lint_row *row = row_at(resource, rect->y + y);
 	uint8_t *had =
 		resource->pixels + ((size_t)(rect->y + y) * resource->width + rect->x) * PIXEL;
 
-	if (span->begin > rect->x || span->end < rect->x + rect->width)
+	if (row->begin > rect->x || row->end < rect->x + rect->width)
 		change->compared = false;
-	compare_row(had, row, rect->width, y, bounds);
-	memcpy(had, row, (size_t)rect->width * PIXEL);
-	know(span, rect->x, rect->x + rect->width);
+	compare_row(had, bytes, rect->width, y, bounds);
+	memcpy(had, bytes, (size_t)rect->width * PIXEL);
+	know(row, rect->x, rect->x + rect->width);
+	look_for_alpha(resource, row, bytes, rect->width);
+}
+
+/* What was transferred is not in the trace, or not all of it. */
+static void forget(struct lint_resource *resource)
+{
+	resource->generation++;
+	resource->unseen = true;
 }
 
 void lint_pixels_transfer(struct lint_resource *resource, const struct lint_request *request,
@@ -122,7 +175,7 @@ void lint_pixels_transfer(struct lint_resource *resource, const struct lint_requ
 	    !lint_within(rect, resource->width, resource->height))
 		return;
 	if (raw->data == NULL || raw->data_len != change->bytes) {
-		forget(resource, rect);
+		forget(resource);
 		return;
 	}
 	change->compared = true;
@@ -134,39 +187,8 @@ void lint_pixels_transfer(struct lint_resource *resource, const struct lint_requ
 		change->needed = (uint64_t)change->rect.width * change->rect.height * PIXEL;
 }
 
-/* Where the alpha of a pixel is; -1: the format has none. */
-static int alpha_byte(uint32_t format)
+bool lint_pixels_invisible(const struct lint_resource *resource)
 {
-	switch (format) {
-	case VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM:
-	case VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM:
-		return 3;
-	case VIRTIO_GPU_FORMAT_A8R8G8B8_UNORM:
-	case VIRTIO_GPU_FORMAT_A8B8G8R8_UNORM:
-		return 0;
-	default:
-		return -1;
-	}
-}
-
-bool lint_pixels_invisible(const struct lint_resource *resource, const struct vgpu_rect *rect)
-{
-	int alpha = alpha_byte(resource->format);
-	bool colors = false;
-
-	if (alpha < 0 || resource->pixels == NULL ||
-	    !lint_within(rect, resource->width, resource->height))
-		return false;
-	for (uint32_t y = rect->y; y < rect->y + rect->height; y++) {
-		const uint8_t *row = resource->pixels + (size_t)y * resource->width * PIXEL;
-
-		for (uint32_t x = rect->x; x < rect->x + rect->width; x++) {
-			uint32_t pixel;
-			if (row[(size_t)x * PIXEL + (size_t)alpha] != 0)
-				return false;
-			memcpy(&pixel, row + (size_t)x * PIXEL, PIXEL);
-			colors = colors || pixel != 0;
-		}
-	}
-	return colors;
+	return alpha_byte(resource->format) >= 0 && !resource->unseen && resource->alpha == 0 &&
+	       resource->colored > 0;
 }

@@ -11,7 +11,7 @@ void lint_pixels_free(struct lint_guest *guest, struct lint_resource *resource);
 /* Takes the rows of a transfer over and says what was new. */
 void lint_pixels_transfer(struct lint_resource *resource, const struct lint_request *request,
 			  struct lint_change *change);
-/* Whether a rectangle has colors, and alpha nowhere, in a format that has alpha. */
-bool lint_pixels_invisible(const struct lint_resource *resource, const struct vgpu_rect *rect);
+/* Whether there are colors, and alpha nowhere, in a format that has alpha. */
+bool lint_pixels_invisible(const struct lint_resource *resource);
 
 #endif

@@ -205,19 +205,35 @@ static void check_request(struct lint *lint, const struct lint_request *request)
 		check_id(lint, request);
 }
 
-/* A reset is the driver's if it goes on after it: recordings end with one, too. */
+static bool is_idle(const struct lint *lint, const struct lint_resource *resource)
+{
+	return !lint_guest_needs(&lint->guest, resource->id) &&
+	       lint->sums.requests - resource->last > LINT_IDLE_REQUESTS;
+}
+
+/* What is there at the end. A reset is the driver's if it goes on: recordings end with one, too. */
 static void end_life(struct lint *lint)
 {
+	uint64_t idle = 0, idle_bytes = 0;
+
 	lint->sums.left_resources = 0;
 	lint->sums.left_bytes = 0;
-	for (unsigned int i = 0; i < LINT_BUCKETS; i++)
-		for (const struct lint_resource *resource = lint->guest.buckets[i];
-		     resource != NULL; resource = resource->next) {
-			if (resource->gone)
-				continue;
-			lint->sums.left_resources++;
-			lint->sums.left_bytes += resource->size;
-		}
+	for (unsigned int i = 0; i < lint->guest.num_resources; i++) {
+		const struct lint_resource *resource = lint->guest.resources[i];
+
+		if (resource->gone)
+			continue;
+		lint->sums.left_resources++;
+		lint->sums.left_bytes += resource->size;
+		if (!is_idle(lint, resource))
+			continue;
+		idle++;
+		idle_bytes += resource->size;
+	}
+	if (idle >= LINT_IDLE_MANY)
+		lint_find(&lint->findings, RES_008, NULL,
+			  "%" PRIu64 " resources of %" PRIu64 " bytes were left unused.", idle,
+			  idle_bytes);
 }
 
 static void start(struct lint *lint, const struct vgpu_start_event *event)

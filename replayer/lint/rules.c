@@ -123,7 +123,7 @@ static const struct lint_rule rules[] = {
 		     "Ask for the EDID of each enabled scanout, or do not accept the feature.",
 		     "5.7.5 Device Initialization (SHOULD)"},
 	[DSP_003] = {"VD-DSP-003", LINT_WARNING,
-		     "The driver asks for the displays again after they changed.",
+		     "The driver asks for the displays again when it is told that they changed.",
 		     "On a configuration change with events_read.DISPLAY ask GET_DISPLAY_INFO.",
 		     "5.7.4.2 Events (SHOULD)"},
 	[DSP_004] = {"VD-DSP-004", LINT_WARNING,
@@ -201,6 +201,11 @@ static const struct lint_rule rules[] = {
 		{"VD-RES-007", LINT_ADVICE, "Resources are unref'd before the device is reset.",
 		 "Unref them: some devices keep resources over a reset and refuse their ids then.",
 		 "QEMU 7.2's vhost-user-gpu and hvisor-tool 0.5 do"},
+	[RES_008] =
+		{"VD-RES-008", LINT_ADVICE, "Resources that nothing uses any more are unref'd.",
+		 "Look for a path that forgets them; the host keeps their memory.",
+		 "5.7.6.8 RESOURCE_UNREF; counted from " TEXT(
+			 LINT_IDLE_MANY) " on, unused for " TEXT(LINT_IDLE_REQUESTS) " requests"},
 	/* ---- backing ---- */
 	[BAK_001] = {"VD-BAK-001", LINT_ERROR, "A resource that has a backing gets no other.",
 		     "Detach the old one first.", "5.7.6.8 RESOURCE_ATTACH_BACKING"},

@@ -65,6 +65,7 @@ enum lint_rule_id {
 	RES_005,
 	RES_006,
 	RES_007,
+	RES_008,
 	BAK_001,
 	BAK_002,
 	BAK_003,

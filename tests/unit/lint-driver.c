@@ -127,8 +127,9 @@ static void send_data(struct drive *drive, unsigned int queue, const void *bytes
 			.num_descs = queue == VGPU_QUEUE_CONTROL || drive->writable != 0 ? 2 : 1,
 			.request = bytes,
 			.request_len = len,
-			.data = data,
-			.data_len = data_len,
+			.data = drive->dropped ? NULL : data,
+			.data_len = drive->dropped ? 0 : data_len,
+			.dropped = drive->dropped && data != NULL,
 		});
 	drive->writable = 0;
 }

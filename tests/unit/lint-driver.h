@@ -20,6 +20,7 @@ struct drive {
 	uint32_t answer;      /* of the next request; 0: that it was carried out */
 	bool interrupt;	      /* with each answer */
 	bool one_head;	      /* each request waits for the one before */
+	bool dropped;	      /* what the device reads is not recorded */
 	uint32_t readable;    /* of the next request; 0: as long as its bytes */
 	uint32_t writable;    /* likewise, as long as its answer */
 	uint64_t now, number;

@@ -188,6 +188,18 @@ static void left_behind(struct drive *drive, bool wrong)
 	drive_reset(drive);
 }
 
+static void forgotten(struct drive *drive, bool wrong)
+{
+	drive_begin(drive);
+	for (uint32_t id = 1; id <= LINT_IDLE_MANY; id++)
+		drive_create(drive, id, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, EDGE);
+	/* One that is shown is not forgotten. */
+	if (!wrong)
+		drive_scanout(drive, 0, 1, whole);
+	for (int i = 0; i <= LINT_IDLE_REQUESTS; i++)
+		drive_ask(drive, VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+}
+
 /* ---- backing ---- */
 
 static void attach_twice(struct drive *drive, bool wrong)
@@ -570,6 +582,7 @@ const struct lint_case lint_request_cases[] = {
 	{RES_005, after_unref},
 	{RES_006, unref_twice},
 	{RES_007, left_behind},
+	{RES_008, forgotten},
 	{BAK_001, attach_twice},
 	{BAK_002, short_backing},
 	{BAK_003, empty_entry},

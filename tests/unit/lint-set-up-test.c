@@ -250,8 +250,11 @@ static void change_unanswered(struct drive *drive, bool wrong)
 	drive_begin(drive);
 	drive_show(drive);
 	drive_outputs(drive);
+	if (wrong)
+		drive_read(drive, VIRTIO_MMIO_INTERRUPT_STATUS, VIRTIO_MMIO_INT_CONFIG);
 	for (uint32_t i = 0; i < LINT_REQUESTS_LATER; i++)
 		drive_frame(drive, i);
+	drive_read(drive, VIRTIO_MMIO_INTERRUPT_STATUS, VIRTIO_MMIO_INT_CONFIG);
 	if (!wrong)
 		drive_ask(drive, VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
 }

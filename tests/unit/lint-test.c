@@ -169,6 +169,29 @@ static void the_device_knows_better(void)
 	drive_free(drive);
 }
 
+/* Pictures that nobody has seen may be opaque, and may have been new. */
+static void nothing_is_said_of_what_was_dropped(void)
+{
+	const struct vgpu_rect all = {0, 0, 544, 544}, part = {0, 0, 544, 8};
+	struct drive *drive = drive_new();
+
+	drive_begin(drive);
+	drive_create(drive, 1, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 544);
+	drive_back(drive, 1, 544 * 544 * 4);
+	drive_scanout(drive, 0, 1, all);
+	for (uint32_t i = 0; i < 3; i++) {
+		drive_transfer(drive, 1, all, 544, 1);
+		drive->dropped = true;
+		drive_transfer(drive, 1, part, 544, 0xff000002);
+		drive->dropped = false;
+		drive_flush(drive, 1, all);
+	}
+	lint_end(drive->lint);
+	CU_ASSERT_FALSE(lint_found(&drive->lint->findings, XFR_005));
+	CU_ASSERT_FALSE(lint_found(&drive->lint->findings, SCN_005));
+	drive_free(drive);
+}
+
 static void pictures_are_kept_within_a_limit(void)
 {
 	struct drive *drive = drive_new();
@@ -380,6 +403,7 @@ static const struct unit_test tests[] = {
 	{"a correct driver breaks none", a_correct_driver_breaks_none},
 	{"the first request is told", the_first_request_is_told},
 	{"the device knows better", the_device_knows_better},
+	{"nothing is said of what was dropped", nothing_is_said_of_what_was_dropped},
 	{"pictures are kept within a limit", pictures_are_kept_within_a_limit},
 	{"resources are followed within a limit", resources_are_followed_within_a_limit},
 	{"anything is survived", anything_is_survived},
