@@ -2,6 +2,7 @@
 #include "hvisor-sim/session.h"
 
 #include "hvisor-sim/recording.h"
+#include "lint/lint.h"
 #include "unit/unit.h"
 
 #include <stdio.h>
@@ -95,6 +96,38 @@ void check_recording(const struct fixture *fixture, const struct guest *guest, u
 	CU_ASSERT_TRUE(recording_replays(fixture->trace, "builtin"));
 }
 
+/* The rules that each driver breaks: real accesses to registers, and no false finding. */
+static void check_driver(const struct fixture *fixture, enum guest_kind kind)
+{
+	static const char *const broken[] = {
+		[RUXOS_0_4] = "VD-FEA-001 VD-INI-003 VD-QUE-001 VD-INT-001 VD-INT-004 VD-TIM-001 "
+			      "VD-MSG-002 VD-XFR-005 VD-SCN-005 ",
+		[RUXOS_0_11] = "VD-FEA-001 VD-INI-003 VD-INT-001 VD-TIM-001 VD-MSG-002 VD-XFR-005 "
+			       "VD-SCN-005 ",
+		[LINUX_6_1] = "VD-INT-004 VD-SCN-004 ",
+	};
+	char found[LINT_NUM_RULES * 12 + 1] = "";
+	struct lint *lint = calloc(1, sizeof(*lint));
+	struct vgpu_trace_record record;
+	struct vgpu_error err;
+	struct vgpu_trace_reader *reader = vgpu_trace_reader_open(fixture->trace, &err);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(lint);
+	while (vgpu_trace_reader_next(reader, &record, &err) > 0)
+		lint_record(lint, &record);
+	lint_end(lint);
+	for (unsigned int id = 0; id < LINT_NUM_RULES; id++)
+		if (lint_found(&lint->findings, (enum lint_rule_id)id))
+			strcat(strcat(found, lint_rule_at(id)->id), " ");
+	CU_ASSERT_STRING_EQUAL(found, broken[kind]);
+	if (strcmp(found, broken[kind]) != 0)
+		fprintf(stderr, "\n  found %s\n", found);
+	vgpu_trace_reader_close(reader);
+	lint_fini(lint);
+	free(lint);
+}
+
 void run_guest(struct fixture *fixture, enum guest_kind kind, unsigned int pause_us)
 {
 	char golden[128];
@@ -105,6 +138,7 @@ void run_guest(struct fixture *fixture, enum guest_kind kind, unsigned int pause
 
 		CU_ASSERT_EQUAL(fixture_stop(fixture), 0);
 		check_recording(fixture, guest, 1);
+		check_driver(fixture, kind);
 		guest_free(guest);
 		snprintf(golden, sizeof(golden), "%s/golden", fixture->folder);
 		if (kind != LINUX_6_1)
