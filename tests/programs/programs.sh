@@ -26,6 +26,8 @@ tests='every_program_prints_help every_program_prints_its_version
 	replay_needs_a_file replay_says_what_differs replay_ends_on_a_signal
 	replay_starts_a_back_end replay_connects_to_a_back_end replay_plays_into_qemus_back_end
 	replay_says_how_a_back_end_ends
+	replay_writes_test_cases replay_writes_a_page a_report_has_the_output_for_itself
+	a_report_that_cannot_be_written_is_an_error conform_writes_test_cases
 	record_prints_capabilities record_refuses_a_bad_socket
 	record_without_a_guest_leaves_a_whole_trace record_closes_the_trace_on_a_signal
 	record_replaces_a_stale_socket the_example_configurations_agree
@@ -70,6 +72,32 @@ json() {
 	shift
 	# shellcheck disable=SC2086 # a list of words
 	why=$($EMULATOR "$BUILD/tests/programs/json-lines" "$@" <"$file") || fail "$file: $why"
+}
+
+# junit FILE TESTS FAILURES ERRORS SKIPPED: by another's reader
+junit() {
+	xmllint --noout "$1" 2>err || fail "$1: $(head -n 1 err)"
+	got=$(for count in 'testcase' 'testcase[failure]' 'testcase[error]' 'testcase[skipped]'; do
+		xmllint --xpath "count(//$count)" "$1"
+		echo
+	done | grep . | tr '\n' ' ')
+	[ "$got" = "$2 $3 $4 $5 " ] || fail "$1: has $got"
+	got=$(for count in tests failures errors skipped; do
+		xmllint --xpath "string(/testsuites/@$count)" "$1"
+		[ "$(xmllint --xpath "sum(//testsuite/@$count)" "$1")" = \
+			"$(xmllint --xpath "string(/testsuites/@$count)" "$1")" ] ||
+			fail "$1: $count of the suites make another sum"
+	done | tr '\n' ' ')
+	[ "$got" = "$2 $3 $4 $5 " ] || fail "$1: says $got"
+}
+
+# tap FILE RESULT: by perl's reader, which knows no version after 13
+tap() {
+	[ "$(head -n 1 "$1")" = 'TAP version 14' ] || fail "$1: begins with $(head -n 1 "$1")"
+	sed '1s/14/13/' "$1" >"$1.13"
+	prove -e cat "$1.13" >proved 2>&1 || true
+	says proved "$2"
+	! grep -q 'Parse errors' proved || fail "$1: $(grep 'Parse errors' proved)"
 }
 
 # until_is COMMAND...: within 10 seconds
@@ -152,6 +180,9 @@ vgpu-replay --frames 9-2 x.trace | not a range of frames
 vgpu-replay --frames x x.trace | not a range of frames
 vgpu-replay --jobs 0 x.trace | not a number of jobs
 vgpu-replay --jobs 2x x.trace | not a number of jobs
+vgpu-replay --json --tap x.trace | the standard output can have only one
+vgpu-replay --junit - --report - x.trace | the standard output can have only one
+vgpu-conform --json - --tap | the standard output can have only one
 vgpu-trace | no command named
 vgpu-trace nothing x.trace | no command is called
 vgpu-trace info | no file named
@@ -415,6 +446,80 @@ replay_says_how_a_back_end_ends() {
 	says err 'no-socket: No such file or directory'
 	exits 2 vgpu-replay --target 'vhost-user:exec:echo {socket}' "$trace"
 	says err 'it does not listen'
+}
+
+# The golden set of replay_says_what_differs, and a name that takes escaping.
+replay_writes_test_cases() {
+	mkdir -p golden
+	odd=$(printf 'a&<"\377\033')
+	cp "$trace" "$odd.trace"
+	rm -rf golden/ruxos_boot
+	cp "$trace" "$odd.trace"
+	cp -R "$top/golden/ruxos_boot" "golden/$odd"
+	cp -R "$top/golden/ruxos_boot" golden
+	cp golden/ruxos_boot/frame-000003.png golden/ruxos_boot/frame-000004.png
+	for jobs in 1 3; do
+		exits 2 vgpu-replay --golden golden --jobs "$jobs" --junit out.xml --tap=out.tap \
+			"$trace" "$odd.trace" "$cut"
+		junit out.xml 9 1 1 2
+		[ "$(xmllint --xpath 'count(//testsuite)' out.xml)" -eq 3 ] || fail 'not 3 suites'
+		[ "$(xmllint --xpath "string(//testcase[failure]/@file)" out.xml)" = "$trace" ] ||
+			fail 'another file fails'
+		says out.xml '<failure message="frame 4: '
+		tap out.tap 'Failed 2/9 subtests'
+		says out.tap '  severity: "fail"'
+	done
+	exits 0 vgpu-replay --junit - "$trace"
+	junit out 3 0 0 0
+}
+
+replay_writes_a_page() {
+	exits 0 vgpu-replay --report page.html --jobs 2 "$trace" "$trace"
+	says out '2 traces: 2 equal'
+	[ "$(head -c 15 page.html)" = '<!DOCTYPE html>' ] || fail 'not HTML'
+	[ "$(tail -n 1 page.html)" = '</html>' ] || fail 'not whole'
+	[ "$(grep -c '<section class="trace"' page.html)" -eq 2 ] || fail 'not 2 traces'
+	[ ! -e page.html.part ] || fail 'page.html.part is left'
+	# Nothing is to be loaded.
+	! grep -E -o '(src|href)="[^d#][^"]*"' page.html || fail 'a link leads out'
+	exits 2 vgpu-replay --report none.html no/such.trace
+	says none.html 'No such file or directory'
+}
+
+a_report_has_the_output_for_itself() {
+	exits 0 vgpu-replay --tap "$trace" "$trace"
+	tap out 'All tests successful'
+	silent err
+	exits 0 vgpu-replay --report - "$trace"
+	[ "$(head -n 1 out)" = '<!DOCTYPE html>' ] || fail 'not HTML'
+	[ "$(tail -n 1 out)" = '</html>' ] || fail 'not HTML to the end'
+	exits 0 vgpu-conform --area HDR --tap
+	tap out 'All tests successful'
+	exits 0 vgpu-conform --area HDR --json -
+	tr -d '\n' <out >line
+	echo >>line
+	json line format target results
+}
+
+a_report_that_cannot_be_written_is_an_error() {
+	for option in --report= --junit= --tap=; do
+		exits 2 vgpu-replay "${option}no/such/file" "$trace"
+		says err 'vgpu-replay: no/such/file: No such file or directory'
+	done
+	exits 2 vgpu-conform --area HDR --junit no/such/file
+	says err 'vgpu-conform: no/such/file: No such file or directory'
+	[ -c /dev/full ] || return 0
+	exits 2 vgpu-replay --report /dev/full "$trace"
+	says err '/dev/full: No space left on device'
+	[ -c /dev/full ] || fail '/dev/full was replaced'
+}
+
+conform_writes_test_cases() {
+	exits 0 vgpu-conform --area XFR --junit conform.xml --tap=conform.tap
+	junit conform.xml "$(grep -c '^ok' conform.tap)" 0 0 "$(grep -c '# SKIP' conform.tap)"
+	says conform.xml 'name="VG-XFR-007 '
+	says conform.xml 'file="tests/conformance/areas/xfr.c"'
+	tap conform.tap 'All tests successful'
 }
 
 # ---- vgpu-record -------------------------------------------------------------------

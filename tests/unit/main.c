@@ -31,6 +31,7 @@ extern const struct unit_suite player_suite;
 extern const struct unit_suite blob_replay_suite;
 extern const struct unit_suite replay_suite;
 extern const struct unit_suite report_suite;
+extern const struct unit_suite replay_report_suite;
 
 static const struct unit_suite *const suites[] = {
 	/* clang-format off */
@@ -58,6 +59,7 @@ static const struct unit_suite *const suites[] = {
 	&blob_replay_suite,
 	&replay_suite,
 	&report_suite,
+	&replay_report_suite,
 	/* clang-format on */
 };
 

@@ -146,6 +146,29 @@ static void change_pixel(const struct place *place, const char *name, uint8_t de
 	free(path);
 }
 
+/* The one difference of the result, which is of this kind. */
+static const cJSON *only_difference(const struct place *place, const char *kind)
+{
+	const cJSON *one = cJSON_GetArrayItem(place->result.differences, 0);
+
+	CU_ASSERT_EQUAL(cJSON_GetArraySize(place->result.differences), 1);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(one);
+	CU_ASSERT_STRING_EQUAL(cJSON_GetStringValue(cJSON_GetObjectItem(one, "kind")), kind);
+	return one;
+}
+
+static double number_in(const cJSON *object, const char *name)
+{
+	return cJSON_GetNumberValue(cJSON_GetObjectItem(object, name));
+}
+
+static const char *text_in(const cJSON *object, const char *name)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(object, name));
+
+	return text != NULL ? text : "";
+}
+
 static void a_changed_golden_pixel_differs_and_names_the_frame(void)
 {
 	struct place place;
@@ -159,6 +182,11 @@ static void a_changed_golden_pixel_differs_and_names_the_frame(void)
 	CU_ASSERT_TRUE(says(&place, "frame 3 (scanout 0, 40x32, flushed by request 14): 1 pixel "
 				    "differs in 1x1+9+5, first at 9,5: "));
 	CU_ASSERT_EQUAL(place.result.frames_equal, SCENE_FRAMES - 1);
+	const cJSON *difference = only_difference(&place, "frame");
+	CU_ASSERT_EQUAL(number_in(difference, "frame"), 3);
+	CU_ASSERT_EQUAL(number_in(difference, "request"), 14);
+	CU_ASSERT_EQUAL(number_in(difference, "pixels"), 1);
+	CU_ASSERT_EQUAL(number_in(cJSON_GetObjectItem(difference, "box"), "x"), 9);
 	static const char *const kept[] = {"actual-000003.png", "expected-000003.png",
 					   "difference-000003.png"};
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
@@ -202,6 +230,47 @@ static void a_changed_answer_differs_and_names_the_request(void)
 			    "expected RESP_ERR_UNSPEC (24 bytes), got RESP_OK_NODATA (24 bytes)"));
 	CU_ASSERT_TRUE(says(&place, "is of another recording"));
 	CU_ASSERT_EQUAL(place.result.requests_equal, SCENE_REQUESTS - 1);
+	const cJSON *difference = only_difference(&place, "answer");
+	CU_ASSERT_EQUAL(number_in(difference, "request"), 2);
+	CU_ASSERT_STRING_EQUAL(text_in(difference, "command"), "RESOURCE_CREATE_2D");
+	CU_ASSERT_STRING_EQUAL(text_in(difference, "why"), "another type of answer");
+	const cJSON *expected = cJSON_GetObjectItem(difference, "expected");
+	CU_ASSERT_STRING_EQUAL(text_in(expected, "answer"), "RESP_ERR_UNSPEC");
+	CU_ASSERT_EQUAL(number_in(cJSON_GetObjectItem(difference, "actual"), "used"), 24);
+	free(original);
+	place_fini(&place);
+}
+
+static bool change_all_answers(struct vgpu_trace_record *record, void *opaque)
+{
+	uint8_t *answer = opaque;
+
+	if (record->type != VGPU_TRACE_REQUEST || record->request.used_len != 24)
+		return true;
+	memcpy(answer, record->request.response, 24);
+	answer[23] ^= 1;
+	record->request.response = answer;
+	return true;
+}
+
+static void differences_are_listed_up_to_a_number(void)
+{
+	struct place place;
+	uint8_t answer[24];
+
+	place_init(&place);
+	char *original = scene_path(place.folder, "original");
+	CU_ASSERT_EQUAL(rename(place.trace, original), 0);
+	scene_alter(original, place.trace, change_all_answers, answer);
+	CU_ASSERT_EQUAL(replay(&place), VGPU_REPLAY_DIFFERS);
+	uint64_t different = place.result.requests_played - place.result.requests_equal;
+	CU_ASSERT_TRUE(different > VGPU_REPLAY_MESSAGES);
+	CU_ASSERT_EQUAL(cJSON_GetArraySize(place.result.differences), VGPU_REPLAY_MESSAGES);
+	CU_ASSERT_EQUAL(place.result.differences_left_out, different - VGPU_REPLAY_MESSAGES);
+	cJSON *object = vgpu_replay_json(&place.result);
+	CU_ASSERT_EQUAL(number_in(object, "differences_left_out"),
+			(double)place.result.differences_left_out);
+	cJSON_Delete(object);
 	free(original);
 	place_fini(&place);
 }
@@ -603,6 +672,7 @@ static const struct unit_test tests[] = {
 	 a_changed_golden_pixel_differs_and_names_the_frame},
 	{"a changed answer differs and names the request",
 	 a_changed_answer_differs_and_names_the_request},
+	{"differences are listed up to a number", differences_are_listed_up_to_a_number},
 	{"a changed byte is unusable", a_changed_byte_is_unusable},
 	{"without a golden set there is no passing", without_a_golden_set_there_is_no_passing},
 	{"a frame without a recorded hash needs a golden set",
