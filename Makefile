@@ -92,7 +92,7 @@ REPLAYER_OBJ := $(call objects,$(REPLAYER_SRC))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help setup demo conformance check unit programs replay golden-check vectors bench
-.PHONY: conform-vhost-user report-test coverage mutants
+.PHONY: conform-vhost-user report-test coverage mutants results results-check
 .PHONY: format lint lint-format lint-tidy lint-cppcheck lint-man lint-shell
 .PHONY: install uninstall dist sysroot clean FORCE
 
@@ -194,6 +194,14 @@ conform-vhost-user: all
 ## show that faults put into the device are caught by the conformance suite
 mutants:
 	BUILD=$(BUILD) tests/conformance/mutants/mutants.sh
+
+## ask every device that is here, and write tests/conformance/RESULTS.md
+results: all
+	BUILD=$(BUILD) tests/conformance/results.sh
+
+## check that RESULTS.md says of our device what it does
+results-check: all
+	BUILD=$(BUILD) tests/conformance/results.sh --check
 
 ## let QEMU confirm all golden sets
 golden-check: all
