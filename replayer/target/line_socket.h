@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A conversation in lines over a stream socket whose other end may fall silent
- * or die at any time: every wait ends, and a dead peer is an error, no signal.
+ * A conversation in lines, or in bytes, over a stream socket whose other end may
+ * fall silent or die at any time: every wait ends, and a dead peer is an error,
+ * no signal.
  */
 #ifndef VGPU_LINE_SOCKET_H
 #define VGPU_LINE_SOCKET_H
@@ -22,10 +23,18 @@ void vgpu_line_socket_fini(struct vgpu_line_socket *socket);
 /* Sends len bytes. 0, -EPIPE if the peer is gone, -ETIMEDOUT. */
 int vgpu_line_socket_send(struct vgpu_line_socket *socket, const char *bytes, size_t len,
 			  int timeout_ms);
+/* The same, and with the first byte a descriptor, which stays the caller's. len > 0. */
+int vgpu_line_socket_send_fd(struct vgpu_line_socket *socket, const char *bytes, size_t len, int fd,
+			     int timeout_ms);
 /*
  * Waits for a line, without its end, valid until the next call. 0, -EPIPE if
  * the peer is gone, -ETIMEDOUT, -EMSGSIZE for a line past VGPU_LINE_MAX.
  */
 int vgpu_line_socket_receive(struct vgpu_line_socket *socket, char **line, int timeout_ms);
+/*
+ * Waits for len bytes; bytes NULL: drops them. 0, -EPIPE if the peer is gone,
+ * -ETIMEDOUT: some may have been taken.
+ */
+int vgpu_line_socket_read(struct vgpu_line_socket *socket, void *bytes, size_t len, int timeout_ms);
 
 #endif

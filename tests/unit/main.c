@@ -26,6 +26,7 @@ extern const struct unit_suite zone_config_suite;
 extern const struct unit_suite decode_suite;
 extern const struct unit_suite lint_suite;
 extern const struct unit_suite golden_suite;
+extern const struct unit_suite dbus_suite;
 extern const struct unit_suite target_suite;
 extern const struct unit_suite player_suite;
 extern const struct unit_suite blob_replay_suite;
@@ -54,6 +55,7 @@ static const struct unit_suite *const suites[] = {
 	&decode_suite,
 	&lint_suite,
 	&golden_suite,
+	&dbus_suite,
 	&target_suite,
 	&player_suite,
 	&blob_replay_suite,
