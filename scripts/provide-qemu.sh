@@ -12,6 +12,8 @@
 set -eu
 
 cd "$(dirname "$0")"
+# The package with QEMU's D-Bus display, which 7.2 still has in another one.
+display=qemu-system-modules-opengl
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/vgpu
 
 say() {
@@ -72,14 +74,20 @@ unpack() {
 	trap 'exit 130' INT TERM
 	mkdir -p "$dir.new/bin"
 	./fetch-debs.sh -a "$(dpkg --print-architecture)" -b "$dir.new/debs" \
-		qemu-system-arm qemu-system-x86
+		qemu-system-arm qemu-system-x86 "$display"
 	for deb in "$dir.new"/debs/*.deb; do
 		dpkg-deb -x "$deb" "$dir.new"
 	done
 	rm -r "$dir.new/debs"
 	write_system_wrapper "$dir.new" qemu-system-aarch64
 	write_system_wrapper "$dir.new" qemu-system-x86_64
+	rm -rf "$dir"
 	mv "$dir.new" "$dir"
+}
+
+# An older one of ours has no display that vgpu-conform could look at.
+unpacked() {
+	[ -x "$dir/bin/qemu-system-aarch64" ] && ls "$dir"/usr/lib/*/qemu/ui-dbus.so >/dev/null 2>&1
 }
 
 if [ -n "${VGPU_QEMU_DIR:-}" ]; then
@@ -99,7 +107,7 @@ dir=$cache/qemu-$VERSION_CODENAME-backports
 mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock -w 600 9 || { say "another download holds $cache/lock"; exit 1; }
-[ -d "$dir" ] || unpack
+unpacked || unpack
 [ -x "$dir/bin/vhost-user-gpu" ] || add_vhost_user_gpu || say "it has no vhost-user-gpu then"
 if ! both_new_enough "$dir/bin"; then
 	"$dir/bin/qemu-system-aarch64" --version >&2 || true
