@@ -364,7 +364,7 @@ static int play_outputs(struct play *play, const struct vgpu_trace_outputs *outp
 	int ret = ops->set_outputs(play->target, outputs, err);
 	if (ret == 0)
 		play->given = *outputs;
-	return ret;
+	return ret == -ENOTSUP ? 0 : ret;
 }
 
 /* Puts the memory that the device read where the device will read it. */
@@ -661,7 +661,7 @@ enum vgpu_player_end vgpu_player_play(struct vgpu_player *player, struct vgpu_ta
 		vgpu_error_set(err, EINVAL, "target has too little memory");
 		return VGPU_PLAYER_TARGET_FAILED;
 	}
-	if (target->ops->set_outputs == NULL) {
+	if (!target->ops->exact) {
 		play.given.num_scanouts = 1;
 		play.given.outputs[0].enabled = true;
 	}

@@ -16,6 +16,7 @@ struct vgpu_target_options {
 	uint64_t memory_size; /* bytes of guest memory that the player needs */
 	unsigned int num_scanouts;
 	struct vgpu_output outputs[VGPU_MAX_SCANOUTS];
+	bool cursors; /* cursor() will be called: some have to look from the beginning */
 };
 
 struct vgpu_target_ops;
@@ -59,12 +60,16 @@ struct vgpu_target_ops {
 	 */
 	int (*capture)(struct vgpu_target *target, uint32_t scanout_id, struct vgpu_frame *frame,
 		       struct vgpu_error *err);
-	/* The cursor of a scanout as it is shown now; NULL: the target cannot be asked. */
+	/*
+	 * The cursor of a scanout as it is shown now; NULL, or -ENOTSUP: the target
+	 * cannot be asked.
+	 */
 	int (*cursor)(struct vgpu_target *target, uint32_t scanout_id, struct vgpu_cursor *cursor,
 		      struct vgpu_error *err);
 	/*
-	 * Changes what the device tells of its outputs; NULL: it cannot, and of
-	 * what open() was given it has the size of output 0 only.
+	 * Changes what the device tells of its outputs; NULL, or -ENOTSUP: it
+	 * cannot. Of what open() was given, a target that is not exact has the
+	 * size of output 0 only.
 	 */
 	int (*set_outputs)(struct vgpu_target *target, const struct vgpu_trace_outputs *outputs,
 			   struct vgpu_error *err);

@@ -3,11 +3,13 @@
  * QEMU's own virtio-gpu-device: the independent judge. QEMU runs no guest code
  * here. Its RAM is a file in memory that this process maps too, so rings and
  * buffers are plain memory; registers go over the qtest socket, pictures come
- * from screendump into another file in memory. Nothing touches a file system.
+ * from screendump into another file in memory, cursors from its display. Nothing
+ * touches a file system.
  */
 #include "target.h"
 #include "target/child.h"
 #include "target/ppm.h"
+#include "target/qemu_display.h"
 #include "target/qmp.h"
 #include "target/qtest.h"
 
@@ -45,6 +47,9 @@ struct qemu {
 	struct vgpu_child child;
 	struct vgpu_line_socket qtest, qmp;
 	int picture; /* file that screendump writes */
+	bool has_display;
+	struct vgpu_qemu_display *display; /* NULL: not connected */
+	unsigned int major;
 	char version[128];
 };
 
@@ -79,6 +84,8 @@ static int qemu_write(struct vgpu_target *target, uint32_t offset, unsigned int 
 	struct qemu *qemu = qemu_of(target);
 	int ret = vgpu_qtest_write(&qemu->qtest, MMIO_BASE + offset, size, value);
 
+	if (qemu->display != NULL)
+		vgpu_qemu_display_drain(qemu->display);
 	return ret < 0 ? broken(qemu, ret, "register write", err) : 0;
 }
 
@@ -124,6 +131,53 @@ static int qemu_capture(struct vgpu_target *target, uint32_t scanout_id, struct 
 	if (ret == -EPIPE)
 		return broken(qemu, ret, "screendump", err);
 	return ret < 0 ? ret : read_picture(qemu, frame, err);
+}
+
+/* Connects if that was not done yet. -ENOTSUP: this QEMU has no such display. */
+static int need_display(struct qemu *qemu, struct vgpu_error *err)
+{
+	int ret;
+
+	if (qemu->display != NULL)
+		return 0;
+	if (!qemu->has_display)
+		return vgpu_error_set(err, ENOTSUP, "this QEMU has no D-Bus display (ui-dbus.so)");
+	qemu->display = vgpu_qemu_display_new(&qemu->qmp, qemu->major, qemu->target.num_scanouts,
+					      &ret, err);
+	if (qemu->display != NULL)
+		return 0;
+	return ret == -EPIPE ? broken(qemu, ret, "display", err) : ret;
+}
+
+static int watch_cursors(struct qemu *qemu, struct vgpu_error *err)
+{
+	int ret = need_display(qemu, err);
+
+	if (ret == 0)
+		ret = vgpu_qemu_display_watch(qemu->display, err);
+	return ret == -EPIPE ? broken(qemu, ret, "display", err) : ret;
+}
+
+static int qemu_cursor(struct vgpu_target *target, uint32_t scanout_id, struct vgpu_cursor *cursor,
+		       struct vgpu_error *err)
+{
+	struct qemu *qemu = qemu_of(target);
+	int ret = need_display(qemu, err);
+
+	if (ret == 0)
+		ret = vgpu_qemu_display_cursor(qemu->display, scanout_id, cursor, err);
+	return ret == -EPIPE ? broken(qemu, ret, "cursor", err) : ret;
+}
+
+static int qemu_set_outputs(struct vgpu_target *target, const struct vgpu_trace_outputs *outputs,
+			    struct vgpu_error *err)
+{
+	struct qemu *qemu = qemu_of(target);
+	int ret = need_display(qemu, err);
+
+	for (unsigned int i = 0; ret == 0 && i < outputs->num_scanouts; i++)
+		ret = vgpu_qemu_display_set_output(qemu->display, i, &outputs->outputs[i], err);
+	return ret == -EPIPE ? broken(qemu, ret, "outputs", err) : ret;
 }
 
 static const char *qemu_version(struct vgpu_target *target)
@@ -215,7 +269,7 @@ static int start(struct qemu *qemu, const struct vgpu_target_options *options, i
 	char *const argv[] = {
 		program, "-M", "virt,memory-backend=ram", "-accel", "tcg", "-S",
 		"-object", object, "-m", megabytes,
-		"-nodefaults", "-no-user-config", "-display", "none",
+		"-nodefaults", "-no-user-config", "-display", qemu->has_display ? "dbus,p2p=yes" : "none",
 		"-global", "virtio-mmio.force-legacy=false", "-device", device,
 		"-chardev", qtest_dev, "-qtest", "chardev:qtest", "-qtest-log", "none",
 		"-chardev", qmp_dev, "-mon", "chardev=qmp,mode=control",
@@ -237,6 +291,7 @@ static void describe(struct qemu *qemu, const cJSON *answer)
 		if (cJSON_IsNumber(number))
 			part[i] = number->valueint;
 	}
+	qemu->major = part[0] > 0 ? (unsigned int)part[0] : 0;
 	bool known = package != NULL && package[0] != '\0';
 	snprintf(qemu->version, sizeof(qemu->version), "QEMU %d.%d.%d%s%.80s%s virtio-gpu-device",
 		 part[0], part[1], part[2], known ? " (" : "", known ? package : "",
@@ -282,13 +337,20 @@ static int greet(struct qemu *qemu, struct vgpu_error *err)
 	return check_device(qemu, err);
 }
 
+static void stop(struct qemu *qemu)
+{
+	vgpu_qemu_display_free(qemu->display);
+	qemu->display = NULL;
+	vgpu_line_socket_fini(&qemu->qtest);
+	vgpu_line_socket_fini(&qemu->qmp);
+	vgpu_child_stop(&qemu->child);
+}
+
 static void qemu_close(struct vgpu_target *target)
 {
 	struct qemu *qemu = qemu_of(target);
 
-	vgpu_line_socket_fini(&qemu->qtest);
-	vgpu_line_socket_fini(&qemu->qmp);
-	vgpu_child_stop(&qemu->child);
+	stop(qemu);
 	if (qemu->picture >= 0)
 		close(qemu->picture);
 	if (target->memory != NULL)
@@ -302,10 +364,41 @@ static void close_fd(int fd)
 		close(fd);
 }
 
+/* Starts QEMU and meets it; memory is its descriptor of the guest's. */
+static int begin(struct qemu *qemu, const struct vgpu_target_options *options, int memory,
+		 struct vgpu_error *err)
+{
+	int qtest = -1, qmp = -1;
+	int ret = connect_pair(&qemu->qtest, &qtest, err);
+
+	if (ret == 0)
+		ret = connect_pair(&qemu->qmp, &qmp, err);
+	if (ret == 0)
+		ret = start(qemu, options, qtest, qmp, memory, err);
+	/* Ours must be the last ends of QEMU's sockets for its death to be seen. */
+	close_fd(qtest);
+	close_fd(qmp);
+	return ret == 0 ? greet(qemu, err) : ret;
+}
+
+/* The display is a module of its own, without which QEMU refuses the option and ends. */
+static int begin_with_or_without_display(struct qemu *qemu,
+					 const struct vgpu_target_options *options, int memory,
+					 struct vgpu_error *err)
+{
+	qemu->has_display = true;
+	int ret = begin(qemu, options, memory, err);
+	if (ret != -EPIPE)
+		return ret;
+	stop(qemu);
+	qemu->has_display = false;
+	return begin(qemu, options, memory, err);
+}
+
 static struct vgpu_target *qemu_open(const struct vgpu_target_options *options,
 				     struct vgpu_error *err)
 {
-	int qtest = -1, qmp = -1, memory = -1;
+	int memory = -1;
 	struct qemu *qemu = calloc(1, sizeof(*qemu));
 
 	if (qemu == NULL) {
@@ -322,17 +415,10 @@ static struct vgpu_target *qemu_open(const struct vgpu_target_options *options,
 			  ? vgpu_error_set(err, errno, "memfd: %s", strerror(errno))
 			  : open_memory(&qemu->target, options->memory_size, &memory, err);
 	if (ret == 0)
-		ret = connect_pair(&qemu->qtest, &qtest, err);
-	if (ret == 0)
-		ret = connect_pair(&qemu->qmp, &qmp, err);
-	if (ret == 0)
-		ret = start(qemu, options, qtest, qmp, memory, err);
-	/* Ours must be the last ends of QEMU's sockets for its death to be seen. */
-	close_fd(qtest);
-	close_fd(qmp);
+		ret = begin_with_or_without_display(qemu, options, memory, err);
 	close_fd(memory);
-	if (ret == 0)
-		ret = greet(qemu, err);
+	if (ret == 0 && options->cursors && qemu->has_display)
+		ret = watch_cursors(qemu, err);
 	if (ret < 0) {
 		qemu_close(&qemu->target);
 		return NULL;
@@ -353,5 +439,7 @@ const struct vgpu_target_ops vgpu_target_qemu = {
 	.write = qemu_write,
 	.capture = qemu_capture,
 	.interrupt = qemu_interrupt,
+	.cursor = qemu_cursor,
+	.set_outputs = qemu_set_outputs,
 	.version = qemu_version,
 };

@@ -21,8 +21,9 @@ static int receive(struct vgpu_line_socket *socket, cJSON **message, struct vgpu
 	return 0;
 }
 
+/* fd, if it is not -1, goes with the command. */
 static int send_command(struct vgpu_line_socket *socket, const char *command, cJSON *arguments,
-			struct vgpu_error *err)
+			int fd, struct vgpu_error *err)
 {
 	int ret = -ENOMEM;
 	char *text = NULL;
@@ -37,7 +38,10 @@ static int send_command(struct vgpu_line_socket *socket, const char *command, cJ
 	text = cJSON_PrintUnformatted(message);
 	if (text == NULL)
 		goto out;
-	ret = vgpu_line_socket_send(socket, text, strlen(text), TIMEOUT_MS);
+	if (fd >= 0)
+		ret = vgpu_line_socket_send_fd(socket, text, strlen(text), fd, TIMEOUT_MS);
+	else
+		ret = vgpu_line_socket_send(socket, text, strlen(text), TIMEOUT_MS);
 	if (ret == 0)
 		ret = vgpu_line_socket_send(socket, "\n", 1, TIMEOUT_MS);
 out:
@@ -48,14 +52,12 @@ out:
 	return 0;
 }
 
-int vgpu_qmp_execute(struct vgpu_line_socket *socket, const char *command, cJSON *arguments,
-		     cJSON **result, struct vgpu_error *err)
+static int receive_answer(struct vgpu_line_socket *socket, const char *command, cJSON **result,
+			  struct vgpu_error *err)
 {
 	cJSON *message = NULL;
-	int ret = send_command(socket, command, arguments, err);
+	int ret;
 
-	if (ret < 0)
-		return ret;
 	do {
 		cJSON_Delete(message);
 		message = NULL;
@@ -76,6 +78,24 @@ int vgpu_qmp_execute(struct vgpu_line_socket *socket, const char *command, cJSON
 	else
 		cJSON_Delete(answer);
 	return ret;
+}
+
+int vgpu_qmp_execute(struct vgpu_line_socket *socket, const char *command, cJSON *arguments,
+		     cJSON **result, struct vgpu_error *err)
+{
+	int ret = send_command(socket, command, arguments, -1, err);
+
+	return ret < 0 ? ret : receive_answer(socket, command, result, err);
+}
+
+int vgpu_qmp_give_fd(struct vgpu_line_socket *socket, const char *name, int fd,
+		     struct vgpu_error *err)
+{
+	cJSON *arguments = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(arguments, "fdname", name);
+	int ret = send_command(socket, "getfd", arguments, fd, err);
+	return ret < 0 ? ret : receive_answer(socket, "getfd", NULL, err);
 }
 
 int vgpu_qmp_hello(struct vgpu_line_socket *socket, struct vgpu_error *err)

@@ -18,5 +18,8 @@ int vgpu_qmp_hello(struct vgpu_line_socket *socket, struct vgpu_error *err);
  */
 int vgpu_qmp_execute(struct vgpu_line_socket *socket, const char *command, cJSON *arguments,
 		     cJSON **result, struct vgpu_error *err);
+/* Gives QEMU a copy of a descriptor, which commands then know by name. Errors as above. */
+int vgpu_qmp_give_fd(struct vgpu_line_socket *socket, const char *name, int fd,
+		     struct vgpu_error *err);
 
 #endif

@@ -36,12 +36,15 @@ static bool no_qemu(void)
 	return true;
 }
 
-static void open_bench(struct bench *bench, const char *spec)
+/* cursors: to be looked at, with a cursor queue. */
+static void open_bench_with(struct bench *bench, const char *spec, unsigned int num_scanouts,
+			    bool cursors)
 {
 	struct vgpu_target_options options = {
 		.memory_size = 1 << 20,
-		.num_scanouts = 1,
+		.num_scanouts = num_scanouts,
 		.outputs = {{.rect = {.width = WIDTH, .height = HEIGHT}, .enabled = true}},
+		.cursors = cursors,
 	};
 	uint64_t offered;
 
@@ -60,7 +63,14 @@ static void open_bench(struct bench *bench, const char *spec)
 					      &bench->err),
 			0);
 	CU_ASSERT_EQUAL(vgpu_driver_set_queue(&bench->driver, 0, 1024, &bench->err), 0);
+	if (cursors)
+		CU_ASSERT_EQUAL(vgpu_driver_set_queue(&bench->driver, 1, 16, &bench->err), 0);
 	CU_ASSERT_EQUAL(vgpu_driver_ok(&bench->driver, &bench->err), 0);
+}
+
+static void open_bench(struct bench *bench, const char *spec)
+{
+	open_bench_with(bench, spec, 1, false);
 }
 
 static void close_bench(struct bench *bench)
@@ -236,6 +246,190 @@ static void qemu_is_driven(void)
 		drives("qemu");
 }
 
+/* Whether the test has to be left out, which it says: QEMU's display is a module of its own. */
+static bool no_display(int ret)
+{
+	if (ret == -ENOTSUP)
+		printf(" (skipped: this QEMU has no D-Bus display) ");
+	return ret == -ENOTSUP;
+}
+
+#define CURSOR_PIXELS (VGPU_CURSOR_SIZE * VGPU_CURSOR_SIZE)
+
+/* Resource 1: a cursor with another color and alpha in each pixel, to be found in memory at once.
+ */
+static const uint8_t *make_cursor(struct bench *bench)
+{
+	const uint64_t offset = 0x80000;
+	const struct virtio_gpu_resource_create_2d create = {
+		.hdr.type = htole32(VIRTIO_GPU_CMD_RESOURCE_CREATE_2D),
+		.resource_id = htole32(1),
+		.format = htole32(VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM),
+		.width = htole32(VGPU_CURSOR_SIZE),
+		.height = htole32(VGPU_CURSOR_SIZE)};
+	const struct {
+		struct virtio_gpu_resource_attach_backing request;
+		struct virtio_gpu_mem_entry entry;
+	} attach = {{.hdr.type = htole32(VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING),
+		     .resource_id = htole32(1),
+		     .nr_entries = htole32(1)},
+		    {.addr = htole64(bench->target->memory_gpa + offset),
+		     .length = htole32(CURSOR_PIXELS * 4)}};
+	const struct virtio_gpu_transfer_to_host_2d transfer = {
+		.hdr.type = htole32(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D),
+		.r = {.width = htole32(VGPU_CURSOR_SIZE), .height = htole32(VGPU_CURSOR_SIZE)},
+		.resource_id = htole32(1)};
+	uint8_t *bytes = bench->target->memory + offset;
+
+	for (uint32_t i = 0; i < CURSOR_PIXELS * 4; i++)
+		bytes[i] = (uint8_t)(i * 7 + i / 256);
+	CU_ASSERT_EQUAL(send(bench, &create, sizeof(create)), VIRTIO_GPU_RESP_OK_NODATA);
+	CU_ASSERT_EQUAL(send(bench, &attach, sizeof(attach)), VIRTIO_GPU_RESP_OK_NODATA);
+	CU_ASSERT_EQUAL(send(bench, &transfer, sizeof(transfer)), VIRTIO_GPU_RESP_OK_NODATA);
+	return bytes;
+}
+
+static void send_cursor(struct bench *bench, uint32_t type, uint32_t scanout_id,
+			uint32_t resource_id, uint32_t x, uint32_t y)
+{
+	const struct virtio_gpu_update_cursor request = {
+		.hdr.type = htole32(type),
+		.pos = {.scanout_id = htole32(scanout_id), .x = htole32(x), .y = htole32(y)},
+		.resource_id = htole32(resource_id),
+		.hot_x = htole32(3),
+		.hot_y = htole32(4),
+	};
+	const struct vgpu_chain_desc descs[] = {{sizeof(request), false}};
+	struct vgpu_driver_answer answer;
+
+	CU_ASSERT_EQUAL(
+		vgpu_driver_submit(&bench->driver,
+				   &(struct vgpu_driver_request){.queue = 1,
+								 .descs = descs,
+								 .num_descs = 1,
+								 .indirect_at = -1,
+								 .bytes = (const uint8_t *)&request,
+								 .len = sizeof(request)},
+				   &answer, &bench->err),
+		0);
+}
+
+static void expect_cursor(struct bench *bench, uint32_t scanout_id, bool visible, uint32_t x,
+			  uint32_t y, const uint8_t *bytes)
+{
+	struct vgpu_cursor cursor;
+
+	CU_ASSERT_EQUAL_FATAL(
+		bench->target->ops->cursor(bench->target, scanout_id, &cursor, &bench->err), 0);
+	CU_ASSERT_EQUAL(cursor.visible, visible);
+	CU_ASSERT_EQUAL(cursor.x, x);
+	CU_ASSERT_EQUAL(cursor.y, y);
+	if (!visible)
+		return;
+	CU_ASSERT_EQUAL(cursor.hot_x, 3);
+	CU_ASSERT_EQUAL(cursor.hot_y, 4);
+	for (uint32_t i = 0; i < CURSOR_PIXELS; i++) {
+		uint32_t argb;
+
+		memcpy(&argb, bytes + i * 4ul, sizeof(argb));
+		CU_ASSERT_EQUAL(cursor.pixels[i], le32toh(argb));
+	}
+}
+
+static void shows_cursors(const char *spec)
+{
+	struct vgpu_cursor cursor;
+	struct bench bench;
+
+	open_bench_with(&bench, spec, 2, true);
+	int ret = bench.target->ops->cursor(bench.target, 0, &cursor, &bench.err);
+	if (!no_display(ret)) {
+		const uint8_t *bytes = make_cursor(&bench);
+
+		expect_cursor(&bench, 0, false, 0, 0, NULL);
+		send_cursor(&bench, VIRTIO_GPU_CMD_UPDATE_CURSOR, 1, 1, 10, 20);
+		expect_cursor(&bench, 1, true, 10, 20, bytes);
+		expect_cursor(&bench, 0, false, 0, 0, NULL);
+		send_cursor(&bench, VIRTIO_GPU_CMD_MOVE_CURSOR, 1, 1, 0xfffffff0, 5);
+		expect_cursor(&bench, 1, true, 0xfffffff0, 5, bytes);
+		send_cursor(&bench, VIRTIO_GPU_CMD_UPDATE_CURSOR, 1, 0, 7, 8);
+		expect_cursor(&bench, 1, false, 7, 8, NULL);
+		CU_ASSERT_EQUAL(bench.target->ops->cursor(bench.target, 2, &cursor, &bench.err),
+				-EINVAL);
+	}
+	close_bench(&bench);
+}
+
+static void cursors_are_seen(void)
+{
+	shows_cursors("builtin");
+	if (!no_qemu())
+		shows_cursors("qemu");
+}
+
+static void expect_outputs(struct bench *bench, const struct vgpu_trace_outputs *outputs)
+{
+	const struct virtio_gpu_ctrl_hdr request = {
+		.type = htole32(VIRTIO_GPU_CMD_GET_DISPLAY_INFO)};
+	struct virtio_gpu_resp_display_info info;
+	const struct vgpu_chain_desc descs[] = {{sizeof(request), false}, {sizeof(info), true}};
+	struct vgpu_driver_answer answer;
+
+	CU_ASSERT_EQUAL(send_cut(bench, descs, 2, -1, &request, sizeof(request), &answer), 0);
+	CU_ASSERT_EQUAL_FATAL(answer.len, sizeof(info));
+	memcpy(&info, answer.bytes, sizeof(info));
+	for (unsigned int i = 0; i < outputs->num_scanouts; i++) {
+		const struct vgpu_rect *rect = &outputs->outputs[i].rect;
+
+		CU_ASSERT_EQUAL(le32toh(info.pmodes[i].enabled), outputs->outputs[i].enabled);
+		if (!outputs->outputs[i].enabled)
+			continue;
+		CU_ASSERT_EQUAL(le32toh(info.pmodes[i].r.width), rect->width);
+		CU_ASSERT_EQUAL(le32toh(info.pmodes[i].r.height), rect->height);
+		/* QEMU keeps to itself where they are. */
+		if (!bench->target->ops->exact)
+			continue;
+		CU_ASSERT_EQUAL(le32toh(info.pmodes[i].r.x), rect->x);
+		CU_ASSERT_EQUAL(le32toh(info.pmodes[i].r.y), rect->y);
+	}
+}
+
+/* The first change unplugs what has been on from the beginning. */
+static void changes_outputs(const char *spec)
+{
+	struct vgpu_trace_outputs outputs = {
+		.num_scanouts = 2,
+		.outputs = {{.enabled = false}, {{0, 0, 640, 480}, true}},
+	};
+	struct bench bench;
+
+	open_bench_with(&bench, spec, 2, false);
+	int ret = bench.target->ops->set_outputs(bench.target, &outputs, &bench.err);
+	if (!no_display(ret)) {
+		CU_ASSERT_EQUAL(ret, 0);
+		expect_outputs(&bench, &outputs);
+		outputs.outputs[0] = (struct vgpu_output){{640, 32, 800, 600}, true};
+		CU_ASSERT_EQUAL(bench.target->ops->set_outputs(bench.target, &outputs, &bench.err),
+				0);
+		expect_outputs(&bench, &outputs);
+		outputs.outputs[1].enabled = false;
+		CU_ASSERT_EQUAL(bench.target->ops->set_outputs(bench.target, &outputs, &bench.err),
+				0);
+		expect_outputs(&bench, &outputs);
+		outputs.num_scanouts = 3;
+		CU_ASSERT_EQUAL(bench.target->ops->set_outputs(bench.target, &outputs, &bench.err),
+				-EINVAL);
+	}
+	close_bench(&bench);
+}
+
+static void outputs_are_changed(void)
+{
+	changes_outputs("builtin");
+	if (!no_qemu())
+		changes_outputs("qemu");
+}
+
 /* QEMU 7.2 never answers a request that is shorter than a header. */
 static void silence_ends_the_wait(void)
 {
@@ -279,13 +473,16 @@ static pid_t find_qemu(void)
 
 static void the_death_of_qemu_is_an_error(void)
 {
+	const struct vgpu_trace_outputs outputs = {.num_scanouts = 1};
 	struct vgpu_frame frame = {0};
+	struct vgpu_cursor cursor;
 	struct bench bench;
 	uint32_t value;
 
 	if (no_qemu())
 		return;
-	open_bench(&bench, "qemu");
+	open_bench_with(&bench, "qemu", 1, true);
+	int ret = bench.target->ops->cursor(bench.target, 0, &cursor, &bench.err);
 	pid_t pid = find_qemu();
 	CU_ASSERT_TRUE_FATAL(pid > 0);
 	kill(pid, SIGKILL);
@@ -293,6 +490,13 @@ static void the_death_of_qemu_is_an_error(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(bench.err.text, "killed by signal 9"));
 	CU_ASSERT_EQUAL(bench.target->ops->write(bench.target, 0x70, 4, 0, &bench.err), -EPIPE);
 	CU_ASSERT_EQUAL(bench.target->ops->capture(bench.target, 0, &frame, &bench.err), -EPIPE);
+	if (!no_display(ret)) {
+		CU_ASSERT_EQUAL(bench.target->ops->cursor(bench.target, 0, &cursor, &bench.err),
+				-EPIPE);
+		CU_ASSERT_EQUAL(bench.target->ops->set_outputs(bench.target, &outputs, &bench.err),
+				-EPIPE);
+		CU_ASSERT_PTR_NOT_NULL(strstr(bench.err.text, "QEMU is gone"));
+	}
 	vgpu_frame_fini(&frame);
 	close_bench(&bench);
 }
@@ -355,6 +559,8 @@ static void ppm_is_read_and_refused(void)
 static const struct unit_test tests[] = {
 	{"builtin is driven through odd chains", builtin_is_driven},
 	{"qemu is driven through odd chains", qemu_is_driven},
+	{"cursors are seen", cursors_are_seen},
+	{"outputs are changed", outputs_are_changed},
 	{"silence ends the wait", silence_ends_the_wait},
 	{"the death of QEMU is an error", the_death_of_qemu_is_an_error},
 	{"a target that cannot open says why", a_target_that_cannot_open_says_why},

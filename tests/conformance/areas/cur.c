@@ -84,12 +84,6 @@ static void update(struct rig *t, uint32_t scanout, const struct resource *r,
 	expect_done(t, update_cursor(t, scanout, p->x, p->y, r->id, p->hot_x, p->hot_y));
 }
 
-/* A target whose cursor nobody sees is asked for its answers only. */
-static bool is_seen(const struct rig *t)
-{
-	return t->target->ops->cursor != NULL;
-}
-
 static void expect_image(struct rig *t, const struct vgpu_cursor *cursor, const uint32_t *argb)
 {
 	for (uint32_t i = 0; i < PIXELS; i++)
@@ -101,7 +95,7 @@ static void expect_image(struct rig *t, const struct vgpu_cursor *cursor, const 
 
 static void expect_pointer(struct rig *t, uint32_t scanout, const struct pointer *p)
 {
-	if (!is_seen(t))
+	if (!is_cursor_seen(t))
 		return;
 	const struct vgpu_cursor cursor = cursor_of(t, scanout);
 
@@ -118,7 +112,7 @@ static void expect_pointer(struct rig *t, uint32_t scanout, const struct pointer
 
 static void expect_hidden(struct rig *t, uint32_t scanout)
 {
-	if (is_seen(t))
+	if (is_cursor_seen(t))
 		check(t, !cursor_of(t, scanout).visible, "the cursor of scanout %u is visible",
 		      scanout);
 }
@@ -253,7 +247,7 @@ static void hides(struct rig *t)
 /* The place may change, the picture may not. */
 static void expect_old_image(struct rig *t, const struct pointer *p)
 {
-	if (!is_seen(t))
+	if (!is_cursor_seen(t))
 		return;
 	const struct vgpu_cursor cursor = cursor_of(t, 0);
 

@@ -85,6 +85,7 @@ static int open_target(struct worker *worker, unsigned int num_scanouts, struct 
 		.memory_size = CONFORM_MEMORY,
 		.num_scanouts = num_scanouts,
 		.outputs = {{.rect = {0, 0, OUTPUT_WIDTH, OUTPUT_HEIGHT}, .enabled = true}},
+		.cursors = true,
 	};
 
 	worker->target = vgpu_target_open(worker->options.target, &options, err);

@@ -37,6 +37,8 @@ struct picture *screen(struct rig *t, uint32_t scanout);
 /* The scanout is off: it shows nothing, or at least not this any more. */
 void expect_off(struct rig *t, uint32_t scanout, const struct picture *p);
 
+/* Whether this target's cursor can be looked at; if not, its answers can be asked for still. */
+bool is_cursor_seen(struct rig *t);
 /* The cursor of a scanout, for vectors that NEED_CURSOR. */
 struct vgpu_cursor cursor_of(struct rig *t, uint32_t scanout);
 

@@ -479,7 +479,7 @@ static void check_needs(struct rig *t, const struct vector *vector)
 	if (missing != 0)
 		not_asked(t, "the device does not offer %s",
 			  feature_name((unsigned int)__builtin_ctzll(missing)));
-	if ((vector->needs & NEED_CURSOR) != 0 && ops->cursor == NULL)
+	if ((vector->needs & NEED_CURSOR) != 0 && !is_cursor_seen(t))
 		not_asked(t, "nobody sees the cursor of this target");
 	if ((vector->needs & NEED_OUTPUTS) != 0 && ops->set_outputs == NULL)
 		not_asked(t, "the outputs of this target cannot be changed");
