@@ -16,6 +16,8 @@ COVERAGE_MIN ?= 85
 OPTIMIZE ?= -O2 -g
 ## 1: print the commands that compile and link
 V ?=
+## regular expression of the faults that mutants tries
+FAULTS ?=
 ## where "make install" installs to
 PREFIX ?= /usr/local
 ## a folder that stands for / while installing, for packagers
@@ -193,7 +195,7 @@ conform-vhost-user: all
 
 ## show that faults put into the device are caught by the conformance suite
 mutants:
-	BUILD=$(BUILD) tests/conformance/mutants/mutants.sh
+	BUILD=$(BUILD) tests/conformance/mutants/mutants.sh $(if $(FAULTS),'$(FAULTS)')
 
 ## ask every device that is here, and write tests/conformance/RESULTS.md
 results: all
