@@ -33,6 +33,7 @@ struct vgpu_player {
 	uint64_t num_requests, num_frames;
 	unsigned int longest[VGPU_NUM_QUEUES]; /* descriptors that a chain has in the ring */
 	struct vgpu_trace_outputs outputs;     /* that a target is opened with */
+	bool blobs;			       /* were made */
 	uint64_t arena_size, memory_size;
 	struct vgpu_address_map addresses;
 	/* A request with its addresses moved. */
@@ -96,6 +97,8 @@ static int plan_request(struct vgpu_player *player, const struct vgpu_trace_requ
 	if (direct > player->longest[request->queue] && direct <= VGPU_QUEUE_SIZE_MAX)
 		player->longest[request->queue] = direct;
 	player->num_requests++;
+	player->blobs |= vgpu_request_accepted(request) &&
+			 vgpu_request_command(request) == VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB;
 	return plan_memory(player, request, err);
 }
 
@@ -209,6 +212,7 @@ void vgpu_player_target_options(const struct vgpu_player *player,
 {
 	*options = (struct vgpu_target_options){
 		.memory_size = player->memory_size,
+		.blobs = player->blobs,
 		.num_scanouts = player->outputs.num_scanouts,
 	};
 	memcpy(options->outputs, player->outputs.outputs, sizeof(options->outputs));

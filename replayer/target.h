@@ -14,6 +14,7 @@ struct vgpu_target_options {
 	const char *program;  /* --qemu: of the target qemu; NULL: its default */
 	const char *device;   /* --device: what QEMU's -device says of it; NULL: its default */
 	uint64_t memory_size; /* bytes of guest memory that the player needs */
+	bool blobs;	      /* the player needs blob resources */
 	unsigned int num_scanouts;
 	struct vgpu_output outputs[VGPU_MAX_SCANOUTS];
 	bool cursors; /* cursor() will be called: some have to look from the beginning */

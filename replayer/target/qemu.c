@@ -233,6 +233,7 @@ static bool name_device(struct qemu *qemu, const struct vgpu_target_options *opt
 	const char *device = options->device != NULL ? options->device : "virtio-gpu-device";
 	const struct vgpu_rect *screen = &options->outputs[0].rect;
 	const char *outputs = strstr(device, "max_outputs=");
+	bool blobs = options->blobs && strstr(device, "blob=") == NULL;
 	char rest[64] = "", mode[64] = "";
 
 	if (outputs != NULL)
@@ -242,8 +243,8 @@ static bool name_device(struct qemu *qemu, const struct vgpu_target_options *opt
 		snprintf(rest, sizeof(rest), ",max_outputs=%u", options->num_scanouts);
 	if (strstr(device, "xres=") == NULL)
 		snprintf(mode, sizeof(mode), ",xres=%u,yres=%u", screen->width, screen->height);
-	return snprintf(text, size, "%s,id=gpu,bus=virtio-mmio-bus.0%s%s", device, rest, mode) <
-	       (int)size;
+	return snprintf(text, size, "%s,id=gpu,bus=virtio-mmio-bus.0%s%s%s", device, rest, mode,
+			blobs ? ",blob=on" : "") < (int)size;
 }
 
 /* qtest, qmp, memory: QEMU's own descriptors of these. */

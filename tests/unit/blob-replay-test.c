@@ -159,6 +159,7 @@ static struct tally play(const char *path)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(player);
 
 	vgpu_player_target_options(player, &options);
+	CU_ASSERT_TRUE(options.blobs);
 	struct vgpu_target *target = vgpu_target_open("builtin", &options, &err);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(target);
 	CU_ASSERT_EQUAL(vgpu_player_play(player, target, &events, &tally, &err), VGPU_PLAYER_DONE);
