@@ -252,6 +252,7 @@ struct vgpu_device_options {
 	unsigned int num_scanouts; /* 1 to VGPU_MAX_SCANOUTS */
 	struct vgpu_output outputs[VGPU_MAX_SCANOUTS];
 	uint64_t memory_limit; /* bytes of all resources; 0: VGPU_DEFAULT_MEMORY_LIMIT */
+	bool no_blobs;	       /* RESOURCE_BLOB is not offered */
 };
 
 /* NULL if out of memory or if num_scanouts is out of range. */

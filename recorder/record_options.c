@@ -38,6 +38,7 @@ static const char usage[] =
 	"      --frames=N          stop after N frames\n"
 	"      --note=TEXT         a sentence about the guest, kept in the trace\n"
 	"      --memory-limit=MIB  memory that the guest's resources may take (default 256)\n"
+	"      --no-blobs          do not offer blob resources: Linux draws without them then\n"
 	"      --buffer=MIB        memory for what waits to be written (default 64); when it is\n"
 	"                          full, pixels are dropped, and marked so\n"
 	"  -q, --quiet             only print errors\n"
@@ -116,6 +117,7 @@ enum {
 	OPT_ONCE,
 	OPT_NOTE,
 	OPT_MEMORY_LIMIT,
+	OPT_NO_BLOBS,
 	OPT_BUFFER,
 	OPT_CAPABILITIES,
 };
@@ -136,6 +138,7 @@ static const struct option long_options[] = {
 	{"once", no_argument, NULL, OPT_ONCE},
 	{"note", required_argument, NULL, OPT_NOTE},
 	{"memory-limit", required_argument, NULL, OPT_MEMORY_LIMIT},
+	{"no-blobs", no_argument, NULL, OPT_NO_BLOBS},
 	{"buffer", required_argument, NULL, OPT_BUFFER},
 	{"print-capabilities", no_argument, NULL, OPT_CAPABILITIES},
 	{"quiet", no_argument, NULL, 'q'},
@@ -209,6 +212,9 @@ static int take_option(struct record_options *options, int option, const char *v
 		if (!parse_number(value, 1, 1u << 20, &number))
 			return complain("--memory-limit=%s: want MiB, 1 to 1048576", value);
 		options->memory_limit = number << 20;
+		return -1;
+	case OPT_NO_BLOBS:
+		options->no_blobs = true;
 		return -1;
 	case OPT_BUFFER:
 		if (!parse_number(value, 1, 1u << 20, &number))

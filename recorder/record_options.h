@@ -25,7 +25,7 @@ struct record_options {
 	uint64_t frames;       /* 0: no limit */
 	uint64_t memory_limit; /* bytes; 0: the device's default */
 	uint64_t buffer;       /* bytes; 0: the writer's default */
-	bool once, quiet;
+	bool no_blobs, once, quiet;
 };
 
 /* Returns -1 to go on, or the status to exit with; all that is to be said has been. */

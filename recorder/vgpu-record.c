@@ -329,6 +329,7 @@ static struct vgpu_device *make_device(const struct session *session)
 		.memory = vgpu_mem_map_memory(session->memory),
 		.num_scanouts = options->scanouts,
 		.memory_limit = options->memory_limit,
+		.no_blobs = options->no_blobs,
 	};
 
 	/* Until the front end says better, the first display is there. */

@@ -47,6 +47,8 @@ struct vgpu_device *vgpu_device_new(const struct vgpu_device_options *options)
 	struct vgpu_device *device = calloc(1, sizeof(*device));
 	if (device == NULL)
 		return NULL;
+	device->offered =
+		options->no_blobs ? FEATURES & ~BIT(VIRTIO_GPU_F_RESOURCE_BLOB) : FEATURES;
 	device->memory = options->memory;
 	device->num_scanouts = options->num_scanouts;
 	memcpy(device->outputs, options->outputs, sizeof(device->outputs));
@@ -133,13 +135,12 @@ void vgpu_device_reset(struct vgpu_device *device)
 
 uint64_t vgpu_device_features(const struct vgpu_device *device)
 {
-	(void)device;
-	return FEATURES;
+	return device->offered;
 }
 
 void vgpu_device_set_features(struct vgpu_device *device, uint64_t accepted)
 {
-	device->features = accepted & FEATURES;
+	device->features = accepted & device->offered;
 	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
 		vgpu_virtqueue_set_features(&device->queues[i], &device->memory, device->features);
 }
@@ -404,7 +405,7 @@ static void tell_start(struct vgpu_device *device)
 	if (device->observer == NULL || device->observer->start == NULL)
 		return;
 	struct vgpu_start_event event = {.time_ns = vgpu_now_ns(),
-					 .features_offered = FEATURES,
+					 .features_offered = device->offered,
 					 .features_accepted = device->features};
 	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
 		event.queues[i] = device->queues[i].info;

@@ -41,8 +41,8 @@ struct vgpu_device {
 	const struct vgpu_observer_ops *observer;
 	void *observer_opaque;
 
-	uint64_t features; /* accepted */
-	bool started;	   /* the observer was told of the driver's set-up */
+	uint64_t offered, features; /* features, and those of them that are accepted */
+	bool started;		    /* the observer was told of the driver's set-up */
 	bool needs_reset;
 	bool held;	     /* the control queue waits for the display */
 	bool refreshed;	     /* the display has answered for the request at its head */

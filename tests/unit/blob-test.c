@@ -465,6 +465,19 @@ static void nothing_of_it_without_the_features(void)
 	guest_stop(&guest);
 }
 
+static void blobs_can_be_withheld(void)
+{
+	const struct vgpu_device_options options = {.num_scanouts = 1, .no_blobs = true};
+	struct vgpu_device *device = vgpu_device_new(&options);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(device);
+	vgpu_device_set_features(device, UINT64_MAX);
+	CU_ASSERT_EQUAL(vgpu_device_features(device) & 1u << VIRTIO_GPU_F_RESOURCE_BLOB, 0);
+	CU_ASSERT_EQUAL(vgpu_device_accepted_features(device), vgpu_device_features(device));
+	CU_ASSERT_NOT_EQUAL(vgpu_device_features(device) & 1u << VIRTIO_GPU_F_RESOURCE_UUID, 0);
+	vgpu_device_free(device);
+}
+
 /* There is no region to map it into. */
 static void nothing_is_mapped(void)
 {
@@ -495,6 +508,7 @@ static const struct unit_test tests[] = {
 	{"a blob is a cursor", a_blob_is_a_cursor},
 	{"a resource has one UUID of its own", a_resource_has_one_uuid_of_its_own},
 	{"nothing of it without the features", nothing_of_it_without_the_features},
+	{"blobs can be withheld", blobs_can_be_withheld},
 	{"nothing is mapped", nothing_is_mapped},
 	{NULL, NULL},
 };
