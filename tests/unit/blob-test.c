@@ -172,6 +172,37 @@ static void mirrored_scanouts_read_memory_once(void)
 	guest_stop(&guest);
 }
 
+static void *translate_no_pixels(void *opaque, uint64_t gpa, uint64_t *len)
+{
+	const struct vgpu_memory memory = vgpu_mem_map_memory(opaque);
+
+	return gpa >= PIXELS && gpa < PIXELS + BLOB ? NULL
+						    : memory.translate(memory.opaque, gpa, len);
+}
+
+/* A front end may take memory away that a blob is made of. */
+static void memory_that_has_gone_is_an_error(void)
+{
+	struct virtio_gpu_update_cursor update = {.hdr.type = VIRTIO_GPU_CMD_UPDATE_CURSOR,
+						  .resource_id = 2};
+	struct guest guest;
+
+	guest_start_with(&guest, 1, FEATURES, 0);
+	CU_ASSERT_EQUAL(create_at(&guest, 1, PIXELS, BLOB), OK);
+	CU_ASSERT_EQUAL(create_at(&guest, 2, PIXELS, 64 * 64 * 4), OK);
+	CU_ASSERT_EQUAL(set_scanout(&guest, 0, 1), OK);
+	set_pixel(&guest, 0, 0x708090);
+	CU_ASSERT_EQUAL(guest_flush(&guest, 1, ALL), OK);
+	guest.device->memory.translate = translate_no_pixels;
+	CU_ASSERT_EQUAL(guest_flush(&guest, 1, ALL), UNSPEC);
+	CU_ASSERT_EQUAL(guest.device->num_frames, 0);
+	CU_ASSERT_EQUAL(guest_pixel(&guest, 0, 0, 0), 0x708090);
+	CU_ASSERT_EQUAL(guest_send(&guest, 1, &update, sizeof(update), 24), 24);
+	CU_ASSERT_EQUAL(guest_response(&guest)->type, UNSPEC);
+	CU_ASSERT_FALSE(vgpu_device_cursor(guest.device, 0)->visible);
+	guest_stop(&guest);
+}
+
 static void what_no_blob_can_be_is_refused(void)
 {
 	static const struct {
@@ -499,6 +530,7 @@ static const struct unit_test tests[] = {
 	 a_scanout_shows_what_was_there_at_the_flush},
 	{"scanouts show parts of one blob", scanouts_show_parts_of_one_blob},
 	{"mirrored scanouts read memory once", mirrored_scanouts_read_memory_once},
+	{"memory that has gone is an error", memory_that_has_gone_is_an_error},
 	{"what no blob can be is refused", what_no_blob_can_be_is_refused},
 	{"what no scanout can be is refused", what_no_scanout_can_be_is_refused},
 	{"pictures and blobs are not the same", pictures_and_blobs_are_not_the_same},
