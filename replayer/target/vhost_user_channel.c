@@ -16,6 +16,7 @@ void vgpu_vhost_user_channel_init(struct vgpu_vhost_user_channel *channel, int f
 {
 	channel->fd = fd;
 	channel->ack = false;
+	channel->timeout_ms = TIMEOUT_MS;
 }
 
 void vgpu_vhost_user_channel_fini(struct vgpu_vhost_user_channel *channel)
@@ -51,9 +52,9 @@ static int wait_for(int fd, short events, uint64_t deadline)
 	}
 }
 
-static uint64_t deadline_from_now(void)
+static uint64_t deadline_of(const struct vgpu_vhost_user_channel *channel)
 {
-	return vgpu_now_ns() + TIMEOUT_MS * 1000000ull;
+	return vgpu_now_ns() + (uint64_t)channel->timeout_ms * 1000000;
 }
 
 /* Descriptors go with the first byte. Returns the bytes sent or a negative errno. */
@@ -90,7 +91,7 @@ static int send_message(struct vgpu_vhost_user_channel *channel,
 		uint8_t payload[sizeof(union vhost_user_payload)];
 	} out = {.header = {message->request, VHOST_USER_VERSION | flags, message->size}};
 	size_t len = sizeof(out.header) + message->size, done = 0;
-	uint64_t deadline = deadline_from_now();
+	uint64_t deadline = deadline_of(channel);
 
 	if (message->size > sizeof(out.payload) || message->num_fds > VHOST_USER_MAX_REGIONS)
 		return -EMSGSIZE;
@@ -139,7 +140,7 @@ static int receive(int fd, void *data, size_t len, uint64_t deadline)
 static int receive_reply(struct vgpu_vhost_user_channel *channel, uint32_t request, void *reply,
 			 uint32_t size, struct vgpu_error *err)
 {
-	uint64_t deadline = deadline_from_now();
+	uint64_t deadline = deadline_of(channel);
 	struct vhost_user_header header;
 	int ret = receive(channel->fd, &header, sizeof(header), deadline);
 

@@ -11,6 +11,7 @@
 struct vgpu_vhost_user_channel {
 	int fd;	  /* owned; -1: not connected */
 	bool ack; /* REPLY_ACK was agreed: every message is answered */
+	int timeout_ms;
 };
 
 struct vgpu_vhost_user_message {

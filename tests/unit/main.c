@@ -28,6 +28,8 @@ extern const struct unit_suite lint_suite;
 extern const struct unit_suite golden_suite;
 extern const struct unit_suite dbus_suite;
 extern const struct unit_suite target_suite;
+extern const struct unit_suite vhost_user_screen_suite;
+extern const struct unit_suite vhost_user_target_suite;
 extern const struct unit_suite player_suite;
 extern const struct unit_suite blob_replay_suite;
 extern const struct unit_suite replay_suite;
@@ -57,6 +59,8 @@ static const struct unit_suite *const suites[] = {
 	&golden_suite,
 	&dbus_suite,
 	&target_suite,
+	&vhost_user_screen_suite,
+	&vhost_user_target_suite,
 	&player_suite,
 	&blob_replay_suite,
 	&replay_suite,
