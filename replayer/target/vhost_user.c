@@ -78,7 +78,7 @@ static int make_config(struct vhost_user *vhost, struct virtio_gpu_config *confi
 static int read_config(struct vhost_user *vhost, uint32_t offset, unsigned int size,
 		       uint32_t *value, struct vgpu_error *err)
 {
-	struct virtio_gpu_config config;
+	struct virtio_gpu_config config = {0};
 	int ret = make_config(vhost, &config, err);
 
 	*value = 0;
@@ -91,7 +91,7 @@ static int read_config(struct vhost_user *vhost, uint32_t offset, unsigned int s
 static int write_config(struct vhost_user *vhost, uint32_t offset, unsigned int size,
 			uint32_t value, struct vgpu_error *err)
 {
-	struct virtio_gpu_config config;
+	struct virtio_gpu_config config = {0};
 	int ret = make_config(vhost, &config, err);
 
 	if (ret < 0 || offset > sizeof(config) || size > sizeof(config) - offset)
@@ -455,7 +455,7 @@ static int open_memory(struct vhost_user *vhost, uint64_t size, struct vgpu_erro
 
 static int meet(struct vhost_user *vhost, unsigned int num_scanouts, struct vgpu_error *err)
 {
-	struct virtio_gpu_config config;
+	struct virtio_gpu_config config = {0};
 	char name[64];
 	int ret = vgpu_vhost_user_front_connect(&vhost->front, err);
 

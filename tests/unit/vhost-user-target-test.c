@@ -13,6 +13,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_gpu.h>
 #include <linux/virtio_mmio.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -277,6 +278,7 @@ struct script {
 	uint32_t config_size; /* of the reply's payload; 0: what is right */
 	uint32_t refused;     /* this request is not obeyed */
 	uint32_t last;	      /* this request ends the connection */
+	atomic_uint resets;   /* that were asked for */
 };
 
 #define GOOD                                                                                       \
@@ -301,7 +303,7 @@ static bool reply_u64(int fd, uint32_t request, uint64_t value)
 	return reply(fd, request, &value, sizeof(value));
 }
 
-static bool obey(int fd, const struct script *script, const struct vhost_user_header *header,
+static bool obey(int fd, struct script *script, const struct vhost_user_header *header,
 		 union vhost_user_payload *payload)
 {
 	uint32_t right = offsetof(struct vhost_user_config, bytes) + payload->config.size;
@@ -320,6 +322,9 @@ static bool obey(int fd, const struct script *script, const struct vhost_user_he
 		memcpy(payload->config.bytes + 8, &script->num_scanouts, 4);
 		return reply(fd, header->request, payload,
 			     script->config_size != 0 ? script->config_size : right);
+	case VHOST_USER_RESET_DEVICE:
+		atomic_fetch_add(&script->resets, 1);
+		return reply_u64(fd, header->request, 0);
 	default:
 		return (header->flags & VHOST_USER_NEED_REPLY) == 0 ||
 		       reply_u64(fd, header->request, header->request == script->refused);
@@ -328,7 +333,7 @@ static bool obey(int fd, const struct script *script, const struct vhost_user_he
 
 static void follow(int fd, void *opaque)
 {
-	const struct script *script = opaque;
+	struct script *script = opaque;
 	union vhost_user_payload payload = {0};
 	struct vhost_user_header header;
 	bool more = true;
@@ -441,6 +446,23 @@ static void without_reset_a_new_device_takes_its_place(void)
 	CU_ASSERT_EQUAL(back_end_connections(bench.back_end), 1);
 	CU_ASSERT_EQUAL(start_driver(&bench), 0);
 	CU_ASSERT_EQUAL(back_end_connections(bench.back_end), 2);
+	close_bench(&bench);
+}
+
+static void with_reset_the_device_stays(void)
+{
+	struct script script = GOOD;
+	struct bench bench = {.back_end = NULL};
+
+	script.protocol |= BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE);
+	bench.back_end = back_end_start_talk(follow, &script);
+	open_target(&bench);
+	CU_ASSERT_FALSE(bench.target->reset_is_new);
+	CU_ASSERT_EQUAL(start_driver(&bench), 0);
+	CU_ASSERT_EQUAL(atomic_load(&script.resets), 0);
+	CU_ASSERT_EQUAL(start_driver(&bench), 0);
+	CU_ASSERT_EQUAL(atomic_load(&script.resets), 1);
+	CU_ASSERT_EQUAL(back_end_connections(bench.back_end), 1);
 	close_bench(&bench);
 }
 
@@ -585,6 +607,7 @@ static const struct unit_test tests[] = {
 	{"the end of a back end is an error", the_end_of_a_back_end_is_an_error},
 	{"without RESET_DEVICE a new device takes its place",
 	 without_reset_a_new_device_takes_its_place},
+	{"with RESET_DEVICE the device stays", with_reset_the_device_stays},
 	{"scanouts are the back end's if it says how many",
 	 scanouts_are_the_back_ends_if_it_says_how_many},
 	{"features between the two ends are not offered",
