@@ -10,6 +10,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_gpu.h>
 #include <linux/virtio_ids.h>
@@ -436,8 +437,10 @@ static int open_memory(struct vhost_user *vhost, uint64_t size, struct vgpu_erro
 
 	if (size > SIZE_MAX / 4)
 		return vgpu_error_set(err, ENOMEM, "guest memory of that size");
-	memory->fd = memfd_create("vgpu-guest-memory", MFD_CLOEXEC);
-	if (memory->fd < 0 || ftruncate(memory->fd, (off_t)mapped) < 0)
+	/* The back end has the file too, and must not take it away from under this process. */
+	memory->fd = memfd_create("vgpu-guest-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (memory->fd < 0 || ftruncate(memory->fd, (off_t)mapped) < 0 ||
+	    fcntl(memory->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return vgpu_error_set(err, errno, "guest memory: %s", strerror(errno));
 	void *base = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
 	if (base == MAP_FAILED)

@@ -279,6 +279,7 @@ struct script {
 	uint32_t refused;     /* this request is not obeyed */
 	uint32_t last;	      /* this request ends the connection */
 	atomic_uint resets;   /* that were asked for */
+	atomic_uint cut;      /* files of guest memory that could be cut off */
 };
 
 #define GOOD                                                                                       \
@@ -331,6 +332,33 @@ static bool obey(int fd, struct script *script, const struct vhost_user_header *
 	}
 }
 
+/* Receives a header, and cuts off the file that comes with it. */
+static bool receive_header(int fd, struct script *script, struct vhost_user_header *header)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {header, sizeof(*header)};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control.bytes,
+			     .msg_controllen = sizeof(control)};
+
+	if (recvmsg(fd, &msg, MSG_WAITALL | MSG_CMSG_CLOEXEC) != sizeof(*header))
+		return false;
+	const struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	if (cmsg != NULL && cmsg->cmsg_type == SCM_RIGHTS) {
+		int file;
+
+		memcpy(&file, CMSG_DATA(cmsg), sizeof(file));
+		if (header->request == VHOST_USER_SET_MEM_TABLE && ftruncate(file, 0) == 0)
+			atomic_fetch_add(&script->cut, 1);
+		close(file);
+	}
+	return true;
+}
+
 static void follow(int fd, void *opaque)
 {
 	struct script *script = opaque;
@@ -338,7 +366,7 @@ static void follow(int fd, void *opaque)
 	struct vhost_user_header header;
 	bool more = true;
 
-	while (more && recv(fd, &header, sizeof(header), MSG_WAITALL) == sizeof(header)) {
+	while (more && receive_header(fd, script, &header)) {
 		if (header.size > sizeof(payload) || header.request == script->last ||
 		    (header.size > 0 &&
 		     recv(fd, &payload, header.size, MSG_WAITALL) != (ssize_t)header.size))
@@ -463,6 +491,20 @@ static void with_reset_the_device_stays(void)
 	CU_ASSERT_EQUAL(start_driver(&bench), 0);
 	CU_ASSERT_EQUAL(atomic_load(&script.resets), 1);
 	CU_ASSERT_EQUAL(back_end_connections(bench.back_end), 1);
+	close_bench(&bench);
+}
+
+static void guest_memory_cannot_be_cut_off(void)
+{
+	struct script script = GOOD;
+	struct bench bench = {.back_end = back_end_start_talk(follow, &script)};
+
+	open_target(&bench);
+	CU_ASSERT_EQUAL(start_driver(&bench), 0);
+	/* Answered, so it has been tried. */
+	CU_ASSERT_EQUAL(reg(&bench, VIRTIO_MMIO_STATUS), 15);
+	CU_ASSERT_EQUAL(atomic_load(&script.cut), 0);
+	memset(bench.target->memory, 0xff, bench.target->memory_size);
 	close_bench(&bench);
 }
 
@@ -608,6 +650,7 @@ static const struct unit_test tests[] = {
 	{"without RESET_DEVICE a new device takes its place",
 	 without_reset_a_new_device_takes_its_place},
 	{"with RESET_DEVICE the device stays", with_reset_the_device_stays},
+	{"guest memory cannot be cut off", guest_memory_cannot_be_cut_off},
 	{"scanouts are the back end's if it says how many",
 	 scanouts_are_the_back_ends_if_it_says_how_many},
 	{"features between the two ends are not offered",
