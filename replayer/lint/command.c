@@ -2,6 +2,7 @@
 #include "lint/command.h"
 
 #include "decode.h"
+#include "gpu/resource.h"
 
 #include <linux/virtio_gpu.h>
 
@@ -369,20 +370,9 @@ bool lint_names_resource(const struct lint_request *request)
 	}
 }
 
-bool lint_within(const struct vgpu_rect *rect, uint32_t width, uint32_t height)
-{
-	return rect->x <= width && rect->width <= width - rect->x && rect->y <= height &&
-	       rect->height <= height - rect->y;
-}
-
 uint64_t lint_common(const struct vgpu_rect *a, const struct vgpu_rect *b)
 {
-	uint64_t left = a->x > b->x ? a->x : b->x;
-	uint64_t top = a->y > b->y ? a->y : b->y;
-	uint64_t a_right = (uint64_t)a->x + a->width, b_right = (uint64_t)b->x + b->width;
-	uint64_t a_bottom = (uint64_t)a->y + a->height, b_bottom = (uint64_t)b->y + b->height;
-	uint64_t right = a_right < b_right ? a_right : b_right;
-	uint64_t bottom = a_bottom < b_bottom ? a_bottom : b_bottom;
+	struct vgpu_rect common;
 
-	return left < right && top < bottom ? (right - left) * (bottom - top) : 0;
+	return vgpu_rect_intersect(a, b, &common) ? (uint64_t)common.width * common.height : 0;
 }

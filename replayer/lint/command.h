@@ -46,8 +46,6 @@ uint32_t lint_entry_len(const struct lint_request *request, uint32_t index);
 
 /* Whether the command names a resource that must exist. */
 bool lint_names_resource(const struct lint_request *request);
-/* Whether rect lies in width x height. */
-bool lint_within(const struct vgpu_rect *rect, uint32_t width, uint32_t height);
 /* Pixels of the part of a that lies in b. */
 uint64_t lint_common(const struct vgpu_rect *a, const struct vgpu_rect *b);
 

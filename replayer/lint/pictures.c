@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Transfers, flushes and scanouts: how a picture comes to be seen. */
+#include "gpu/resource.h"
 #include "lint/lint.h"
 #include "lint/pixels.h"
 
@@ -62,7 +63,7 @@ static void check_transfer(struct lint *lint, const struct lint_request *request
 		return;
 	if (!resource->attached)
 		lint_blame(lint, XFR_001, request, "Resource %u has no backing.", request->id);
-	if (!lint_within(&request->rect, resource->width, resource->height))
+	if (!vgpu_rect_within(&request->rect, resource->width, resource->height))
 		lint_blame(lint, XFR_002, request, "%ux%u+%u+%u is not in %ux%u.",
 			   request->rect.width, request->rect.height, request->rect.x,
 			   request->rect.y, resource->width, resource->height);
@@ -154,7 +155,7 @@ static void check_flush(struct lint *lint, const struct lint_request *request)
 	check_empty(lint, request);
 	if (resource == NULL)
 		return;
-	if (!lint_within(&request->rect, resource->width, resource->height)) {
+	if (!vgpu_rect_within(&request->rect, resource->width, resource->height)) {
 		lint_blame(lint, FLS_003, request, "%ux%u+%u+%u is not in %ux%u.",
 			   request->rect.width, request->rect.height, request->rect.x,
 			   request->rect.y, resource->width, resource->height);
@@ -201,7 +202,7 @@ static void check_scanout(struct lint *lint, const struct lint_request *request)
 			  "Scanout %u has resource %u already.", request->scanout, request->id);
 	if (resource == NULL || request->id == 0)
 		return;
-	if (!lint_within(rect, resource->width, resource->height))
+	if (!vgpu_rect_within(rect, resource->width, resource->height))
 		lint_blame(lint, SCN_002, request, "%ux%u+%u+%u is not in %ux%u.", rect->width,
 			   rect->height, rect->x, rect->y, resource->width, resource->height);
 	else if (rect->width < EDGE_LEAST || rect->height < EDGE_LEAST)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lint/pixels.h"
 
+#include "gpu/resource.h"
+
 #include <linux/virtio_gpu.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,7 +174,7 @@ void lint_pixels_transfer(struct lint_resource *resource, const struct lint_requ
 	*change = (struct lint_change){.bytes = pitch * rect->height};
 	change->needed = change->bytes;
 	if (resource->pixels == NULL || rect->width == 0 || rect->height == 0 ||
-	    !lint_within(rect, resource->width, resource->height))
+	    !vgpu_rect_within(rect, resource->width, resource->height))
 		return;
 	if (raw->data == NULL || raw->data_len != change->bytes) {
 		forget(resource);
