@@ -99,7 +99,7 @@ struct lint_case {
 	void (*run)(struct drive *drive, bool wrong);
 };
 
-extern const struct lint_case lint_set_up_cases[], lint_request_cases[];
-extern const size_t lint_num_set_up_cases, lint_num_request_cases;
+extern const struct lint_case lint_set_up_cases[], lint_request_cases[], lint_edge_cases[];
+extern const size_t lint_num_set_up_cases, lint_num_request_cases, lint_num_edge_cases;
 
 #endif

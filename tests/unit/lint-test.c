@@ -19,6 +19,7 @@ static const struct {
 } tables[] = {
 	{lint_set_up_cases, &lint_num_set_up_cases},
 	{lint_request_cases, &lint_num_request_cases},
+	{lint_edge_cases, &lint_num_edge_cases},
 };
 
 #define NUM_TABLES (sizeof(tables) / sizeof(tables[0]))
@@ -74,7 +75,7 @@ static void every_rule_has_a_case(void)
 		for (size_t i = 0; i < *tables[t].count; i++)
 			cases[tables[t].cases[i].rule]++;
 	for (unsigned int id = 0; id < LINT_NUM_RULES; id++)
-		CU_ASSERT_EQUAL(cases[id], 1);
+		CU_ASSERT_TRUE(cases[id] > 0);
 }
 
 static bool is_sentence(const char *text)
