@@ -23,7 +23,8 @@ struct replay {
 	struct vgpu_pictures *pictures;
 	char keep[4096]; /* folder for this trace, or empty */
 	uint64_t requests_different;
-	struct vgpu_error what; /* what is wrong with the frame at hand */
+	struct vgpu_error what;			 /* what is wrong with the frame at hand */
+	struct vgpu_frame_difference difference; /* of its pictures */
 };
 
 /* ---- answers ------------------------------------------------------------------------ */
@@ -196,7 +197,7 @@ static void compare_picture(struct replay *replay, struct vgpu_replay_frame *fra
 {
 	const struct vgpu_golden_exception *exception =
 		vgpu_golden_exception(replay->golden, golden->number, replay->target->name);
-	struct vgpu_frame_difference difference;
+	struct vgpu_frame_difference *difference = &replay->difference;
 	struct vgpu_compare_rules rules = {0};
 	struct vgpu_error err;
 
@@ -207,7 +208,7 @@ static void compare_picture(struct replay *replay, struct vgpu_replay_frame *fra
 		unusable(replay, frame);
 		return;
 	}
-	bool equal = vgpu_frame_compare(frame->expected, frame->actual, NULL, &difference);
+	bool equal = vgpu_frame_compare(frame->expected, frame->actual, NULL, difference);
 	/* An exception counts only where it was needed. */
 	if (equal && exception != NULL && !exception->fails)
 		exception = NULL;
@@ -215,9 +216,9 @@ static void compare_picture(struct replay *replay, struct vgpu_replay_frame *fra
 		rules.tolerance = exception->tolerance;
 		rules.ignore = exception->ignore;
 		rules.num_ignore = exception->num_ignore;
-		equal = vgpu_frame_compare(frame->expected, frame->actual, &rules, &difference);
+		equal = vgpu_frame_compare(frame->expected, frame->actual, &rules, difference);
 	}
-	frame->difference = equal ? NULL : &difference;
+	frame->difference = equal ? NULL : difference;
 	judge(replay, frame, equal, exception);
 }
 

@@ -56,6 +56,9 @@ static void average(const struct vgpu_frame *frame, const uint32_t x[2], const u
 {
 	uint64_t sums[3] = {0}, count = (uint64_t)(x[1] - x[0]) * (y[1] - y[0]);
 
+	/* Scaling down leaves no pixel without any that it stands for. */
+	if (count == 0)
+		return;
 	for (uint32_t row = y[0]; row < y[1]; row++) {
 		const uint8_t *at = frame->rgb + ((size_t)row * frame->width + x[0]) * 3;
 		for (uint32_t i = x[0]; i < x[1]; i++, at += 3)

@@ -164,8 +164,10 @@ runTests(chromium, {
 		await browser.key("End");
 		equal(await browser.run(clips), ["inset(0px)", "inset(0px 0px 0px 1280px)"], "all reference");
 		await browser.key("Home");
-		await browser.key("ArrowRight");
-		equal(await browser.run(clips), ["inset(0px 1279px 0px 0px)", "inset(0px 0px 0px 1px)"], "an arrow");
+		for (let i = 0; i < 10; i++)
+			await browser.key("ArrowRight");
+		const tenth = await browser.run(`document.querySelector("${viewer} .edge").style.left`);
+		equal(Math.abs(parseFloat(tenth) - 10.4) < 1.5, true, `ten arrows: ${tenth}`);
 		const place = await browser.middle(`${viewer} .wipe`);
 		const button = { button: "left", clickCount: 1 };
 		await browser.mouse("mousePressed", place, button);
@@ -222,10 +224,10 @@ runTests(chromium, {
 		for (const words of ["reference #000000 (0, 0, 0)", "output #0000ff (0, 0, 255)", "differs"])
 			equal(told.includes(words), true, `'${words}' in '${told}'`);
 		await browser.run(`document.querySelector("${viewer} .stage").focus({ preventScroll: true })`);
-		for (let i = 0; i < 30; i++)
+		for (let i = 0; i < 12; i++)
 			await browser.key("ArrowRight", 8);
 		const later = await browser.run(values);
-		equal(/^120[01],.*output #000000/.test(later), true, `30 tens to the right in '${later}'`);
+		equal(/^102[01],.*output #000000/.test(later), true, `120 to the right in '${later}'`);
 	},
 
 	"the keys are listed": async (browser) => {
