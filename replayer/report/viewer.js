@@ -30,7 +30,6 @@ const viewers = (() => {
 			this.pixel = { x: Number(root.dataset.x || 0), y: Number(root.dataset.y || 0) };
 			this.build();
 			this.fit();
-			this.show(this.modes.includes("actual") ? "actual" : this.modes[0]);
 		}
 
 		images() {
@@ -66,8 +65,24 @@ const viewers = (() => {
 			this.buildZoom(bar);
 			this.buildStage();
 			this.values = this.make("div", "values", this.root);
-			this.values.setAttribute("aria-live", "polite");
+			this.gather();
+		}
+
+		// All pictures on the stage, one on the other.
+		gather() {
 			this.root.classList.add("live");
+			this.layer.append(...Object.values(this.figures));
+			this.show(this.mode || (this.has("actual") ? "actual" : this.modes[0]));
+		}
+
+		// All beside each other, for paper.
+		scatter() {
+			this.root.classList.remove("live");
+			for (const figure of Object.values(this.figures)) {
+				figure.hidden = false;
+				figure.style.clipPath = "";
+			}
+			this.root.prepend(...Object.values(this.figures));
 		}
 
 		buildModes(bar) {
@@ -106,8 +121,6 @@ const viewers = (() => {
 			this.stage.setAttribute("role", "img");
 			this.stage.style.aspectRatio = `${this.width} / ${this.height}`;
 			this.layer = this.make("div", "layer", this.stage);
-			for (const figure of Object.values(this.figures))
-				this.layer.append(figure);
 			this.edgeLine = this.make("div", "edge", this.stage);
 			this.cross = this.make("div", "cross", this.stage);
 			this.stage.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
@@ -220,8 +233,10 @@ const viewers = (() => {
 				// The slider is as wide as what one sees.
 				const edge = (this.edge * this.stage.clientWidth - this.left) / this.scale;
 				const x = clamp(Math.round(edge), 0, this.width);
-				this.figures.actual.style.clipPath = `inset(0 0 0 ${x}px)`;
-				this.figures.expected.style.clipPath = `inset(0 ${this.width - x}px 0 0)`;
+				const { expected, actual } = this.figures;
+				// Pictures that are not of one size have edges of their own.
+				actual.style.clipPath = `inset(0 0 0 ${Math.min(x, actual.offsetWidth)}px)`;
+				expected.style.clipPath = `inset(0 ${Math.max(expected.offsetWidth - x, 0)}px 0 0)`;
 				this.edgeLine.style.left = `${this.left + x * this.scale}px`;
 			}
 			this.drawCross();
@@ -284,8 +299,9 @@ const viewers = (() => {
 			this.drawCross();
 		}
 
-		// By a key: the pixel stays in sight.
+		// By a key: the pixel stays in sight, and is told.
 		move(dx, dy) {
+			this.values.setAttribute("aria-live", "polite");
 			this.mark(this.pixel.x + dx, this.pixel.y + dy);
 			const at = this.toStage(this.pixel.x + 0.5, this.pixel.y + 0.5);
 			if (at.x < 0 || at.y < 0 || at.x > this.stage.clientWidth || at.y > this.stage.clientHeight)
@@ -321,6 +337,7 @@ const viewers = (() => {
 		onMove(event) {
 			const point = this.pointOf(event);
 
+			this.values.setAttribute("aria-live", "off");
 			if (this.drag && !this.fitted) {
 				this.left += point.x - this.drag.x;
 				this.top += point.y - this.drag.y;
@@ -389,6 +406,8 @@ const viewers = (() => {
 				all.push(new Viewer(root));
 		if (all.length === 0)
 			return;
+		addEventListener("beforeprint", () => all.forEach((viewer) => viewer.scatter()));
+		addEventListener("afterprint", () => all.forEach((viewer) => viewer.gather()));
 		key(["f", " "], "flip between reference and output", (viewer) => viewer.flip());
 		key(["1"], "reference", show("expected"));
 		key(["2"], "output", show("actual"));

@@ -395,13 +395,16 @@ replay_ends_on_a_signal() {
 		# shellcheck disable=SC2046 # a list of words
 		set -- $(yes "$top/traces/linux_modetest.trace" | head -n 200)
 		# shellcheck disable=SC2086 # a list of words
-		$EMULATOR "$BUILD/vgpu-replay" --jobs "$jobs" "$@" >out 2>err &
+		$EMULATOR "$BUILD/vgpu-replay" --jobs "$jobs" --junit stopped.xml "$@" >out 2>err &
 		replay=$!
 		sleep 0.3
 		kill "$replay"
 		status=0
 		wait "$replay" 2>/dev/null || status=$?
 		[ "$status" -eq 143 ] || fail "--jobs $jobs: exit status $status, not 143 (SIGTERM)"
+		# What was played until then is reported.
+		xmllint --noout stopped.xml || fail "--jobs $jobs: no whole report"
+		rm stopped.xml
 	done
 }
 

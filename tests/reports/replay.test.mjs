@@ -240,6 +240,19 @@ runTests(chromium, {
 		equal(await browser.run("document.querySelector('dialog')"), null, "closed");
 	},
 
+	"on paper all pictures are there": async (browser) => {
+		await openViewer(browser);
+		await browser.key("w");
+		const pages = (await browser.send("Page.printToPDF")).data.length;
+		equal(pages > 10000, true, "something to print");
+		equal(await browser.run(pictures), "actual,expected", "afterwards");
+		await browser.run("dispatchEvent(new Event('beforeprint'))");
+		equal(await browser.run(shown("#trace-3-frame-4 figure")), 3, "pictures");
+		equal(await browser.run(shown("#trace-3-frame-4 button")), 0, "buttons");
+		await browser.run("dispatchEvent(new Event('afterprint'))");
+		equal(await browser.run(pictures), "actual,expected", "and again");
+	},
+
 	"dark, narrow and without a script it can be read": async (browser) => {
 		const colors = "[document.body, document.querySelector('.quiet')].map((e) => getComputedStyle(e).color)";
 		const back = "getComputedStyle(document.body).backgroundColor";
