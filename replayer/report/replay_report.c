@@ -249,6 +249,8 @@ static int write_page(const struct vgpu_replay_report *report, FILE *out, struct
 	fputs("<div id=\"traces\" data-items>\n", out);
 	ret = put_sections(out, report->sections, err);
 	fputs("</div>\n", out);
+	/* For who has kept the page and nothing else. */
+	vgpu_html_json(out, "results", report->results);
 	vgpu_html_end(out, &page);
 	return ret;
 }

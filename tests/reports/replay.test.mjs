@@ -50,6 +50,13 @@ runTests(chromium, {
 		);
 	},
 
+	"the results are there as data": async (browser) => {
+		await browser.open(all);
+		const results = JSON.parse(await browser.run(text("script#results")));
+		equal(results.map((result) => result.status), ["differs", "equal", "differs"], "statuses");
+		equal(results[2].differences[0].frame, 4, "frame");
+	},
+
 	"a name is only text": async (browser) => {
 		await browser.open(all);
 		equal((await browser.run(text("#trace-3 h2"))).includes(`<b id="bold">&'`), true, "name");
@@ -206,6 +213,22 @@ runTests(chromium, {
 		equal((await browser.run(scale)) > before, true, "larger by the wheel");
 		await browser.key("0");
 		equal(await browser.run(scale), fitted, "fits again");
+	},
+
+	"pictures of unequal size lie on one stage": async (browser) => {
+		const one = "#trace-1-frame-3 .viewer";
+		const clip = (name) => `document.querySelector("${one} [data-picture=${name}]").style.clipPath`;
+
+		await browser.open(all, { hash: "#trace-1-frame-3" });
+		await browser.middle(`${one} .stage`);
+		equal((await browser.run(text("#trace-1-frame-3 p"))).trim(), "expected 800x600 pixels, got 1280x800", "words");
+		await browser.key("w");
+		equal(await browser.run(clip("expected")), "inset(0px 160px 0px 0px)", "800 wide, to 640");
+		equal(await browser.run(clip("actual")), "inset(0px 0px 0px 640px)", "from there");
+		await browser.key("End");
+		equal(await browser.run(clip("expected")), "inset(0px)", "whole");
+		await browser.key("z");
+		equal(await browser.run(`document.querySelector("${one} .zoom").textContent !== ""`), true, "no box to go to");
 	},
 
 	"the values of a pixel are told": async (browser) => {
