@@ -14,6 +14,9 @@
 #define ROW_BYTES 16
 #define ROWS_MAX  8
 
+/* Bytes of pixels that are not even compressed to see what becomes of them. */
+#define PIXELS_MAX (4ull * VGPU_SECTION_BYTES)
+
 #define PREFIX_TEXT 32
 
 /* Markup that is made while the trace is played. */
@@ -214,7 +217,8 @@ static void put_picture(void *opaque, const char *what, const struct vgpu_frame 
 		if (strcmp(captions[i][0], what) == 0)
 			caption = captions[i][1];
 	fprintf(out, "<figure data-picture=\"%s\"><figcaption>%s</figcaption>", what, caption);
-	if (vgpu_png_encode_fast(pixels, &png, &len) < 0 ||
+	if (3ull * pixels->width * pixels->height > PIXELS_MAX ||
+	    vgpu_png_encode_fast(pixels, &png, &len) < 0 ||
 	    section->picture_bytes + len > VGPU_SECTION_BYTES) {
 		fputs("<p class=\"quiet\">left out: too large</p></figure>\n", out);
 	} else {
