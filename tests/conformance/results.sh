@@ -25,9 +25,11 @@ version_of() {
 	"$1" --version | sed -n 's/.*version \([0-9]*\.[0-9]*\).*/\1/p'
 }
 
-# In what is written, what is unpacked in a cache is named by what unpacks it.
+# In what is written, what is unpacked in a cache is named by what unpacks it, and
+# there is neither a time nor the number of a process.
 portable() {
-	sed -i "s|${newer:-none of these}/|\$(scripts/provide-qemu.sh)/|g; s|$build/|build/|g" "$1"
+	sed -i -e "s|${newer:-none of these}/|\$(scripts/provide-qemu.sh)/|g; s|$build/|build/|g" \
+		-e 's/\(vhost-user-gpu\):[0-9]*)/\1)/; s/ [0-9:]\{8\}\.[0-9]\{3\}://' "$1"
 }
 
 # ---- devices and their configurations -----------------------------------------------

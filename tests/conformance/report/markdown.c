@@ -223,6 +223,52 @@ static void put_requirement(FILE *out, const struct requirement *requirement)
 	fputs("\n\n", out);
 }
 
+static bool same_finding(const struct answer *a, const struct answer *b)
+{
+	return is_bad(answer_verdict(a)) && answer_verdict(a) == answer_verdict(b) &&
+	       strcmp(outcome_reason(&a->result->outcome), outcome_reason(&b->result->outcome)) ==
+		       0;
+}
+
+/* The first device that found the same; itself if none did. */
+static unsigned int first_of_same(const struct writer *w, unsigned int device, unsigned int index)
+{
+	struct answer mine = device_answer(&w->devices->all[device], index);
+
+	for (unsigned int i = 0; i < device; i++) {
+		struct answer other = device_answer(&w->devices->all[i], index);
+
+		if (same_finding(&other, &mine))
+			return i;
+	}
+	return device;
+}
+
+/* A finding with all devices that it is of, and the command of each. */
+static void put_finding(const struct writer *w, unsigned int device, unsigned int index)
+{
+	struct answer mine = device_answer(&w->devices->all[device], index);
+
+	fputs("* ", w->out);
+	for (unsigned int i = device; i < w->devices->count; i++) {
+		if (first_of_same(w, i, index) != device)
+			continue;
+		fputs(i > device ? ", " : "", w->out);
+		put_text(w->out, w->devices->all[i].name);
+	}
+	fprintf(w->out, " **%s**: ", verdict_name(answer_verdict(&mine)));
+	put_code(w->out, outcome_reason(&mine.result->outcome));
+	for (unsigned int i = device; i < w->devices->count; i++) {
+		struct answer answer = device_answer(&w->devices->all[i], index);
+
+		if (first_of_same(w, i, index) != device)
+			continue;
+		fputs("<br>\n  ", w->out);
+		put_command(w->out, answer.run, row(w, index)->id);
+	}
+	fputc('\n', w->out);
+}
+
 static void put_deviations(const struct writer *w)
 {
 	fputs("\n## Deviations and crashes\n", w->out);
@@ -233,15 +279,8 @@ static void put_deviations(const struct writer *w)
 		for (unsigned int d = 0; d < w->devices->count; d++) {
 			struct answer answer = device_answer(&w->devices->all[d], i);
 
-			if (!is_bad(answer_verdict(&answer)))
-				continue;
-			fputs("* ", w->out);
-			put_text(w->out, w->devices->all[d].name);
-			fprintf(w->out, " **%s**: ", verdict_name(answer_verdict(&answer)));
-			put_code(w->out, outcome_reason(&answer.result->outcome));
-			fputs("<br>\n  ", w->out);
-			put_command(w->out, answer.run, row(w, i)->id);
-			fputc('\n', w->out);
+			if (is_bad(answer_verdict(&answer)) && first_of_same(w, d, i) == d)
+				put_finding(w, d, i);
 		}
 	}
 }
@@ -249,13 +288,14 @@ static void put_deviations(const struct writer *w)
 /* ---- other answers, and none ------------------------------------------------------------------
  */
 
-/* Rows with one thing in common, as a line: "* thing: VG-..., VG-...". */
+/* Rows with one thing in common, as a line: "* thing: VG-XFR-001 to 007, VG-XFR-016". */
 struct group {
-	char *thing;
-	char *ids;
+	const char *thing;
+	bool *rows; /* by their index */
 };
 
 struct groups {
+	const struct writer *w;
 	struct group *all;
 	unsigned int count;
 };
@@ -269,54 +309,83 @@ static struct group *group_of(struct groups *groups, const char *thing)
 	if (all == NULL)
 		return NULL;
 	groups->all = all;
-	all[groups->count] = (struct group){.thing = strdup(thing), .ids = strdup("")};
+	all[groups->count] = (struct group){
+		.thing = thing,
+		.rows = calloc(groups->w->num_rows, sizeof(bool)),
+	};
 	return &all[groups->count++];
 }
 
-static void add_to_group(struct groups *groups, const char *thing, const char *id)
+static void add_to_group(struct groups *groups, const char *thing, unsigned int index)
 {
 	struct group *group = group_of(groups, thing);
-	char *ids = NULL;
 
-	if (group == NULL || group->ids == NULL ||
-	    asprintf(&ids, "%s%s%s", group->ids, group->ids[0] != '\0' ? ", " : "", id) < 0)
-		return;
-	free(group->ids);
-	group->ids = ids;
+	if (group != NULL && group->rows != NULL)
+		group->rows[index] = true;
 }
 
-static void put_groups(FILE *out, struct groups *groups)
+/* The last row of those that follow each other, in one area, from index on. */
+static unsigned int last_in_a_row(const struct writer *w, const struct group *group,
+				  unsigned int index)
+{
+	const char *area = row(w, index)->area;
+
+	while (index + 1 < w->num_rows && group->rows[index + 1] &&
+	       strcmp(row(w, index + 1)->area, area) == 0)
+		index++;
+	return index;
+}
+
+static void put_group(const struct writer *w, const struct group *group)
+{
+	const char *comma = ": ";
+
+	fputs("* ", w->out);
+	put_text(w->out, group->thing);
+	for (unsigned int i = 0; group->rows != NULL && i < w->num_rows; i++) {
+		if (!group->rows[i])
+			continue;
+		unsigned int last = last_in_a_row(w, group, i);
+
+		fprintf(w->out, "%s%s", comma, row(w, i)->id);
+		/* The number alone: "VG-XFR-" is 7 characters. */
+		if (last > i)
+			fprintf(w->out, "%s%s", last > i + 1 ? " to " : ", ",
+				row(w, last)->id + (last > i + 1 ? strlen("VG-XFR-") : 0));
+		comma = ", ";
+		i = last;
+	}
+	fputc('\n', w->out);
+}
+
+static void put_groups(struct groups *groups)
 {
 	for (unsigned int i = 0; i < groups->count; i++) {
-		fputs("* ", out);
-		put_text(out, groups->all[i].thing != NULL ? groups->all[i].thing : "");
-		fprintf(out, ": %s\n", groups->all[i].ids != NULL ? groups->all[i].ids : "");
-		free(groups->all[i].thing);
-		free(groups->all[i].ids);
+		put_group(groups->w, &groups->all[i]);
+		free(groups->all[i].rows);
 	}
 	free(groups->all);
-	*groups = (struct groups){0};
+	*groups = (struct groups){.w = groups->w};
 }
 
 static void put_device_groups(const struct writer *w, bool (*wanted)(const struct answer *answer))
 {
 	for (unsigned int d = 0; d < w->devices->count; d++) {
 		const struct device *device = &w->devices->all[d];
-		struct groups groups = {0};
+		struct groups groups = {.w = w};
 
 		for (unsigned int i = 0; i < w->num_rows; i++) {
 			struct answer answer = device_answer(device, i);
 
 			if (answer.result != NULL && wanted(&answer))
-				add_to_group(&groups, outcome_reason(&answer.result->outcome),
-					     row(w, i)->id);
+				add_to_group(&groups, outcome_reason(&answer.result->outcome), i);
 		}
 		if (groups.count == 0)
 			continue;
 		fputs("\n### ", w->out);
 		put_text(w->out, device->name);
 		fputs("\n\n", w->out);
-		put_groups(w->out, &groups);
+		put_groups(&groups);
 	}
 }
 
@@ -332,7 +401,7 @@ static bool is_not_asked(const struct answer *answer)
 
 static void put_rest(const struct writer *w)
 {
-	struct groups groups = {0};
+	struct groups groups = {.w = w};
 
 	fputs("\n## Answers with another code than the one that fits best\n\n"
 	      "No device fails for these: the specification does not say which code it is.\n",
@@ -343,8 +412,8 @@ static void put_rest(const struct writer *w)
 	fputs("\n### Requirements without a vector\n\n", w->out);
 	for (unsigned int i = 0; i < w->num_rows; i++)
 		if (row(w, i)->no_vector != NULL)
-			add_to_group(&groups, row(w, i)->no_vector, row(w, i)->id);
-	put_groups(w->out, &groups);
+			add_to_group(&groups, row(w, i)->no_vector, i);
+	put_groups(&groups);
 }
 
 int markdown_write(const struct devices *devices, const struct requirements *requirements,
