@@ -59,5 +59,21 @@ cp "golden/$last/frame-000003.png" "golden/$last/frame-000004.png"
 differs --jobs 2 --report all.html traces/*.trace
 # shellcheck disable=SC2086 # a list of words
 $EMULATOR "$BUILD/vgpu-replay" --quiet --report equal.html "$top/traces/ruxos_boot.trace"
+
+# Two devices: ours, and one that fails, is known to fail, and dies.
+conform() {
+	# shellcheck disable=SC2086 # a list of words
+	timeout 120 $EMULATOR "$BUILD/vgpu-conform" "$@" >out || die "vgpu-conform: $(tail -n 1 out)"
+}
+conform --quiet --area XFR,SCN --name ours --json ours.json
+sed -e '/VG-XFR-007/,/exact/{s/"passed"/"failed"/;s/"exact":.*/"known": "since 1970",&/;}' \
+	-e '/VG-XFR-016/,/verdict/s/"passed"/"crashed"/; /VG-SCN-003/,/verdict/s/"passed"/"failed"/' \
+	-e "s/\"ours\"/\"z<b id=\\\\\"bold\\\\\">\\&'\"/" ours.json >theirs.json
+conform --merge --with ours.json --with theirs.json --html conform.html
+
 [ -z "${KEEP:-}" ] || cp ./*.html "$KEEP"
-timeout 120 node "$tests/replay.test.mjs" "$chromium" "$work"
+status=0
+for page in replay conform; do
+	timeout 120 node "$tests/$page.test.mjs" "$chromium" "$work" || status=1
+done
+exit "$status"
