@@ -227,7 +227,8 @@ static int read_fields(struct vgpu_dbus *dbus, uint32_t len, struct vgpu_dbus_me
 {
 	uint8_t bytes[FIELDS_MAX + 8];
 	struct reader reader = {.bytes = bytes, .len = len};
-	int ret = vgpu_line_socket_read(&dbus->socket, bytes, (len + 7) / 8 * 8, TIMEOUT_MS);
+	size_t padded = ((size_t)len + 7) / 8 * 8;
+	int ret = vgpu_line_socket_read(&dbus->socket, bytes, padded, TIMEOUT_MS);
 
 	while (ret == 0 && reader.at < reader.len)
 		if (!take_field(&reader, message))
@@ -284,11 +285,12 @@ int vgpu_dbus_receive(struct vgpu_dbus *dbus, struct vgpu_dbus_message *message,
 
 static int say(struct vgpu_dbus *dbus, const char *text, const char *expected)
 {
-	char *line = NULL;
+	char *line;
 	int ret = vgpu_line_socket_send(&dbus->socket, text, strlen(text), TIMEOUT_MS);
 
-	if (ret == 0)
-		ret = vgpu_line_socket_receive(&dbus->socket, &line, TIMEOUT_MS);
+	if (ret < 0)
+		return ret;
+	ret = vgpu_line_socket_receive(&dbus->socket, &line, TIMEOUT_MS);
 	if (ret < 0)
 		return ret;
 	return strncmp(line, expected, strlen(expected)) == 0 ? 0 : -EACCES;

@@ -376,7 +376,7 @@ struct vgpu_qemu_display *vgpu_qemu_display_new(struct vgpu_line_socket *qmp, un
 	}
 	display->dbus.socket.fd = -1;
 	display->tells_all = major >= TELLS_ALL;
-	display->num_scanouts = num_scanouts;
+	display->num_scanouts = num_scanouts < VGPU_MAX_SCANOUTS ? num_scanouts : VGPU_MAX_SCANOUTS;
 	*error = connect_display(display, qmp, err);
 	if (*error == 0)
 		return display;
