@@ -43,6 +43,10 @@ PKG_CONFIG ?= pkg-config
 ifneq ($(SANITIZE),)
 INSTRUMENT += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
+# The library that drives a fuzzer is linked to fuzzers alone.
+ifneq ($(FUZZER),)
+INSTRUMENT += -fsanitize=fuzzer-no-link
+endif
 ifneq ($(COVERAGE),)
 INSTRUMENT += --coverage -O0
 endif
@@ -79,9 +83,8 @@ HEADERS := $(sort $(foreach folder,backend recorder replayer tests,\
 MAN_PAGES := $(sort $(wildcard recorder/*.1 replayer/*.1 tests/conformance/*.1))
 COMPLETIONS := $(sort $(foreach folder,recorder replayer tests/conformance,\
 	$(wildcard $(folder)/*.bash-completion)))
-SCRIPTS := $(sort $(wildcard scripts/*.sh tests/guests/*.sh tests/guests/target/init \
-	tests/programs/*.sh tests/conformance/*.sh tests/conformance/mutants/*.sh \
-	tests/reports/*.sh))
+SCRIPTS := $(sort $(wildcard scripts/*.sh tests/*/*.sh tests/conformance/mutants/*.sh \
+	tests/guests/target/init))
 JOBS := $(shell nproc)
 PROFILES := $(sort $(wildcard tests/conformance/profiles/*.json))
 TRACES := $(sort $(wildcard traces/*.trace))
@@ -221,6 +224,7 @@ coverage:
 
 include tests/guests/guests.mk
 include tests/hvisor-sim/sim.mk
+include tests/fuzz/fuzz.mk
 
 # ---- editors and style ---------------------------------------------------------
 

@@ -9,7 +9,7 @@
 # nothing; where all is there it needs no network.
 set -eu
 
-# group  package            what for
+# group  package            what for; ?: where the system has such a package
 packages='
 build    gcc                the compiler, with its sanitizer runtimes
 build    libc6-dev          the C library and the kernel headers for virtio
@@ -24,6 +24,7 @@ build    libdrm-dev         output on a kernel display
 build    libcunit1-dev      the conformance suite; unit tests
 test     lcov               make coverage
 test     clang              second compiler; fuzzing
+test     libclang-rt-dev?   fuzzing: where clang comes without its libraries
 test     clang-format       make format, make lint
 test     clang-tidy         make lint
 test     cppcheck           make lint
@@ -73,6 +74,12 @@ installed() {
 
 missing() {
 	for package in $(wanted "$1"); do
+		case $package in
+		*\?)
+			package=${package%\?}
+			apt-cache show "$package" >/dev/null 2>&1 || continue
+			;;
+		esac
 		installed "$package" || printf '%s ' "$package"
 	done
 }
@@ -112,6 +119,7 @@ if [ -z "$lacking" ]; then
 fi
 echo "setup: installing $lacking"
 apt_get update || die "apt-get update failed; is the network there?"
+lacking=$(missing "$group")
 # shellcheck disable=SC2086 # a list of words
 apt_get install --no-install-recommends $lacking || die "apt-get could not install: $lacking"
 lacking=$(missing "$group")

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+#
+# Fuzzers: NAME-fuzz.c is the fuzzer NAME; the other files are shared.
+
+FUZZERS := $(patsubst tests/fuzz/%-fuzz.c,%,$(sort $(wildcard tests/fuzz/*-fuzz.c)))
+## fuzz: which of the fuzzers
+FUZZ ?= $(FUZZERS)
+## fuzz: how long each of them runs
+FUZZ_SECONDS ?= 60
+## fuzz: the compiler, which must be a clang
+FUZZ_CC ?= clang
+
+FUZZ_SHARED := $(call objects,$(addprefix tests/fuzz/,program.c commands.c rings.c))
+FUZZ_PROGRAMS := $(patsubst %,$(BUILD)/tests/fuzz/%-fuzz,$(FUZZERS))
+
+$(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_SHARED) \
+		$(BUILD)/obj/tests/fuzz/mutate.o $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
+	@mkdir -p $(@D)
+	$(link) -fsanitize=fuzzer
+$(BUILD)/tests/fuzz/make-seeds: $(call objects,tests/fuzz/make-seeds.c tests/fuzz/seeds.c) \
+		$(FUZZ_SHARED) $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
+	@mkdir -p $(@D)
+	$(link) -fsanitize=fuzzer-no-link
+
+# What a fuzzer itself does is nothing to be explored.
+$(BUILD)/obj/tests/fuzz/%.o: private INSTRUMENT := \
+	$(filter-out -fsanitize=fuzzer-no-link,$(INSTRUMENT))
+
+.PHONY: fuzz fuzz-programs
+fuzz-programs: $(patsubst %,$(BUILD)/tests/fuzz/%-fuzz,$(FUZZ)) $(BUILD)/tests/fuzz/make-seeds
+
+## let hostile input loose on device, files and sockets
+fuzz:
+	@$(MAKE) --no-print-directory BUILD=build-fuzz CC='$(FUZZ_CC)' FUZZER=1 SANITIZE=1 \
+		FUZZ='$(FUZZ)' fuzz-programs
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/fuzz.sh build-fuzz $(FUZZ)
