@@ -3,8 +3,6 @@
 #ifndef VGPU_FUZZ_DEVICE_OPS_H
 #define VGPU_FUZZ_DEVICE_OPS_H
 
-#include "fuzz/program.h"
-
 enum device_op {
 	OP_SET_UP,  /* features (8), log2 of both queues' sizes (1) */
 	OP_COMMAND, /* as rings_command() */
@@ -20,8 +18,5 @@ enum device_op {
 	OP_MAP,	    /* the second region of guest memory is there (1) */
 	NUM_DEVICE_OPS,
 };
-
-/* Appends the operation that sets the device up, with all that a guest could want. */
-void device_op_set_up(struct bytes *program, uint64_t features);
 
 #endif

@@ -17,7 +17,8 @@ $(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_SHAR
 		$(BUILD)/obj/tests/fuzz/mutate.o $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
 	@mkdir -p $(@D)
 	$(link) -fsanitize=fuzzer
-$(BUILD)/tests/fuzz/make-seeds: $(call objects,tests/fuzz/make-seeds.c tests/fuzz/seeds.c) \
+$(BUILD)/tests/fuzz/trace-fuzz: $(call objects,tests/fuzz/trace-forge.c tests/unit/trace-file.c)
+$(BUILD)/tests/fuzz/make-seeds: $(call objects,$(addprefix tests/fuzz/,make-seeds.c seeds.c trace-seeds.c)) \
 		$(FUZZ_SHARED) $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
 	@mkdir -p $(@D)
 	$(link) -fsanitize=fuzzer-no-link

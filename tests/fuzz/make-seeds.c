@@ -20,6 +20,8 @@ int main(int argc, char **argv)
 		seed_fn *make;
 	} kinds[] = {
 		{"device", seed_device},
+		{"vhost-user", seed_vhost_user},
+		{"trace", seed_trace},
 	};
 
 	if (argc < 3) {

@@ -10,6 +10,8 @@
 /* Writes seeds from a trace into a folder; false after a sentence on stderr. */
 typedef bool seed_fn(const char *trace, const char *folder);
 seed_fn seed_device;
+seed_fn seed_vhost_user;
+seed_fn seed_trace;
 
 /* Writes one seed, named after the trace and a number, and empties it. */
 bool seed_write(const char *trace, const char *folder, unsigned int number, struct bytes *seed);
