@@ -89,6 +89,7 @@ JOBS := $(shell nproc)
 PROFILES := $(sort $(wildcard tests/conformance/profiles/*.json))
 TRACES := $(sort $(wildcard traces/*.trace))
 
+comma := ,
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIBVGPU := $(BUILD)/libvgpu.a
 RECORDER_OBJ := $(call objects,$(RECORDER_SRC))
@@ -143,8 +144,9 @@ $(BUILD)/obj/tests/conformance/report/page.o: $(wildcard tests/conformance/repor
 	tests/conformance/report/page.js)
 $(BUILD)/obj/replayer/report/html.o: replayer/report/page.css replayer/report/page.js
 $(BUILD)/obj/replayer/report/replay_report.o: replayer/report/replay.css replayer/report/viewer.js
+# The unit tests see what is allocated, and can make it fail.
 $(BUILD)/unit-tests: $(call objects,$(UNIT_SRC)) $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
-	$(link) -lcunit
+	$(link) -lcunit $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray free)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
 	@mkdir -p $(@D)
 	$(link)

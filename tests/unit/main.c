@@ -14,6 +14,7 @@ extern const struct unit_suite device_suite;
 extern const struct unit_suite blob_suite;
 extern const struct unit_suite mmio_suite;
 extern const struct unit_suite hostile_suite;
+extern const struct unit_suite cve_suite;
 extern const struct unit_suite edid_suite;
 extern const struct unit_suite vhost_user_suite;
 extern const struct unit_suite kms_suite;
@@ -45,6 +46,7 @@ static const struct unit_suite *const suites[] = {
 	&blob_suite,
 	&mmio_suite,
 	&hostile_suite,
+	&cve_suite,
 	&edid_suite,
 	&vhost_user_suite,
 	&kms_suite,
