@@ -2,11 +2,13 @@
 #
 # "make help" lists what can be made and what can be set.
 
+comma := ,
+
 ## where everything is built
 BUILD ?= build$(if $(CROSS),-$(CROSS))
 ## build for another architecture, such as aarch64 (see sysroot)
 CROSS ?=
-## 1: build with AddressSanitizer and UndefinedBehaviorSanitizer
+## 1: build with AddressSanitizer and UndefinedBehaviorSanitizer; thread: with ThreadSanitizer
 SANITIZE ?=
 ## 1: count executed lines (see coverage)
 COVERAGE ?=
@@ -41,7 +43,8 @@ endif
 PKG_CONFIG ?= pkg-config
 
 ifneq ($(SANITIZE),)
-INSTRUMENT += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANITIZERS := $(if $(filter thread,$(SANITIZE)),thread,address$(comma)undefined)
+INSTRUMENT += -fsanitize=$(SANITIZERS) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 # The library that drives a fuzzer is linked to fuzzers alone.
 ifneq ($(FUZZER),)
@@ -89,7 +92,6 @@ JOBS := $(shell nproc)
 PROFILES := $(sort $(wildcard tests/conformance/profiles/*.json))
 TRACES := $(sort $(wildcard traces/*.trace))
 
-comma := ,
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIBVGPU := $(BUILD)/libvgpu.a
 RECORDER_OBJ := $(call objects,$(RECORDER_SRC))

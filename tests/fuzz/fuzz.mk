@@ -37,3 +37,11 @@ fuzz:
 	@$(MAKE) --no-print-directory BUILD=build-fuzz CC='$(FUZZ_CC)' FUZZER=1 SANITIZE=1 \
 		FUZZ='$(FUZZ)' fuzz-programs
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/fuzz.sh build-fuzz $(FUZZ)
+
+.PHONY: race
+## find data races: of the device with its guest, of the recorder with its thread
+race:
+	@$(MAKE) --no-print-directory BUILD=build-tsan CC='$(FUZZ_CC)' SANITIZE=thread \
+		build-tsan/unit-tests
+	TSAN_OPTIONS=suppressions=tests/fuzz/tsan.supp:halt_on_error=1 \
+		build-tsan/unit-tests double-fetch trace trace-damage recorder

@@ -293,7 +293,8 @@ static void run(struct flipper *flipper)
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&flipper->thread, NULL, flip, flipper), 0);
 	/* Until both sides have been seen, and not for ever. */
 	for (; rounds < ROUNDS && !vgpu_device_needs_reset(guest->device); rounds++) {
-		uint16_t next = (uint16_t)(guest->avail[0]->idx + 1);
+		uint16_t next =
+			(uint16_t)(__atomic_load_n(&guest->avail[0]->idx, __ATOMIC_RELAXED) + 1);
 
 		__atomic_store_n(&guest->avail[0]->ring[(next - 1) % GUEST_QUEUE_SIZE], 0,
 				 __ATOMIC_RELAXED);
