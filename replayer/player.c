@@ -4,6 +4,7 @@
 #include "address_map.h"
 #include "decode.h"
 #include "driver.h"
+#include "id_set.h"
 #include "request.h"
 
 #include <endian.h>
@@ -220,12 +221,6 @@ void vgpu_player_target_options(const struct vgpu_player *player,
 
 /* ---- playing --------------------------------------------------------------------- */
 
-/* Resources whose pixels the recording dropped, until they are made anew. */
-struct stale_set {
-	uint32_t *ids;
-	size_t count, capacity;
-};
-
 struct play {
 	struct vgpu_player *player;
 	struct vgpu_target *target;
@@ -237,45 +232,11 @@ struct play {
 	struct vgpu_trace_outputs recorded; /* what the recording had last */
 	struct vgpu_trace_outputs given;    /* what the target has, as far as it can */
 	uint32_t shown[VGPU_MAX_SCANOUTS];  /* resource of each scanout */
-	struct stale_set stale;
+	struct vgpu_id_set stale; /* their pixels were dropped, until they are made anew */
 	struct vgpu_frame frame;
 	/* An error that is the trace's fault, not the target's. */
 	bool trace_failed;
 };
-
-static bool stale_find(const struct stale_set *set, uint32_t id, size_t *index)
-{
-	for (*index = 0; *index < set->count; ++*index)
-		if (set->ids[*index] == id)
-			return true;
-	return false;
-}
-
-static int stale_add(struct stale_set *set, uint32_t id)
-{
-	size_t index;
-
-	if (stale_find(set, id, &index))
-		return 0;
-	if (set->count == set->capacity) {
-		size_t capacity = set->capacity == 0 ? 16 : set->capacity * 2;
-		uint32_t *bigger = reallocarray(set->ids, capacity, sizeof(*bigger));
-		if (bigger == NULL)
-			return -ENOMEM;
-		set->ids = bigger;
-		set->capacity = capacity;
-	}
-	set->ids[set->count++] = id;
-	return 0;
-}
-
-static void stale_remove(struct stale_set *set, uint32_t id)
-{
-	size_t index;
-
-	if (stale_find(set, id, &index))
-		set->ids[index] = set->ids[--set->count];
-}
 
 static int trace_fault(struct play *play, int ret)
 {
@@ -286,7 +247,7 @@ static int trace_fault(struct play *play, int ret)
 static int play_reset(struct play *play, struct vgpu_error *err)
 {
 	play->started = false;
-	play->stale.count = 0;
+	vgpu_id_set_clear(&play->stale);
 	memset(play->shown, 0, sizeof(play->shown));
 	return vgpu_driver_reset(&play->driver, err);
 }
@@ -443,11 +404,11 @@ static int follow_flush(struct play *play, const struct vgpu_trace_request *requ
 	unsigned int scanouts = 0;
 
 	if (request->dropped)
-		return stale_add(&play->stale, resource);
+		return vgpu_id_set_add(&play->stale, resource);
 	for (unsigned int i = 0; i < VGPU_MAX_SCANOUTS; i++)
 		scanouts += play->shown[i] == resource;
 	if (request->num_segments > 0 && scanouts == 1)
-		stale_remove(&play->stale, resource);
+		vgpu_id_set_remove(&play->stale, resource);
 	return 0;
 }
 
@@ -476,7 +437,7 @@ static int follow(struct play *play, const struct vgpu_trace_request *request)
 	case VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D:
 		resource = vgpu_request_u32(
 			request, offsetof(struct virtio_gpu_transfer_to_host_2d, resource_id));
-		return request->dropped ? stale_add(&play->stale, resource) : 0;
+		return request->dropped ? vgpu_id_set_add(&play->stale, resource) : 0;
 	case VIRTIO_GPU_CMD_RESOURCE_FLUSH:
 		return follow_flush(play, request);
 	case VIRTIO_GPU_CMD_RESOURCE_CREATE_2D:
@@ -484,7 +445,7 @@ static int follow(struct play *play, const struct vgpu_trace_request *request)
 		/* Both have the number of the new resource in the same place. */
 		resource = vgpu_request_u32(
 			request, offsetof(struct virtio_gpu_resource_create_2d, resource_id));
-		stale_remove(&play->stale, resource);
+		vgpu_id_set_remove(&play->stale, resource);
 		return 0;
 	default:
 		return 0;
@@ -564,12 +525,11 @@ static int play_frame(struct play *play, const struct vgpu_trace_frame *recorded
 {
 	struct vgpu_player_frame frame = {.recorded = recorded, .comparable = true};
 	struct vgpu_error why;
-	size_t index;
 
 	if (play->events->frame == NULL || (play->events->wants_frame != NULL &&
 					    !play->events->wants_frame(play->opaque, recorded)))
 		return 0;
-	if (stale_find(&play->stale, play->shown[recorded->scanout_id], &index)) {
+	if (vgpu_id_set_has(&play->stale, play->shown[recorded->scanout_id])) {
 		frame.comparable = false;
 		frame.why = "the recording dropped pixels";
 		play->events->frame(play->opaque, &frame);
@@ -673,7 +633,7 @@ enum vgpu_player_end vgpu_player_play(struct vgpu_player *player, struct vgpu_ta
 	enum vgpu_player_end end = play_all(&play, err);
 	vgpu_driver_fini(&play.driver);
 	vgpu_frame_fini(&play.frame);
-	free(play.stale.ids);
+	vgpu_id_set_fini(&play.stale);
 	return end;
 }
 

@@ -34,6 +34,7 @@ vgpu_trace_tool_fn vgpu_trace_lint;
 struct vgpu_hash_set {
 	struct vgpu_frame_hash *slots; /* open addressing; all zero: free */
 	size_t count, capacity;
+	uint64_t seed;
 };
 
 void vgpu_hash_set_fini(struct vgpu_hash_set *set);

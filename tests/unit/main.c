@@ -32,6 +32,7 @@ extern const struct unit_suite dbus_suite;
 extern const struct unit_suite target_suite;
 extern const struct unit_suite vhost_user_screen_suite;
 extern const struct unit_suite vhost_user_target_suite;
+extern const struct unit_suite set_suite;
 extern const struct unit_suite player_suite;
 extern const struct unit_suite blob_replay_suite;
 extern const struct unit_suite replay_suite;
@@ -65,6 +66,7 @@ static const struct unit_suite *const suites[] = {
 	&target_suite,
 	&vhost_user_screen_suite,
 	&vhost_user_target_suite,
+	&set_suite,
 	&player_suite,
 	&blob_replay_suite,
 	&replay_suite,
