@@ -73,24 +73,36 @@ static uint32_t mode_field(const uint8_t *bytes, uint64_t len, unsigned int scan
 					scanout * sizeof(struct virtio_gpu_display_one) + offset);
 }
 
+/* What is off has no size that matters: QEMU says 0. */
+static bool mode_equal(const struct vgpu_trace_request *recorded, const struct vgpu_answer *answer,
+		       unsigned int scanout)
+{
+	static const size_t fields[] = {
+		offsetof(struct virtio_gpu_display_one, enabled),
+		offsetof(struct virtio_gpu_display_one, r.width),
+		offsetof(struct virtio_gpu_display_one, r.height),
+	};
+	size_t count = sizeof(fields) / sizeof(fields[0]);
+
+	if (mode_field(recorded->response, recorded->used_len, scanout, fields[0]) == 0)
+		count = 1;
+	for (size_t f = 0; f < count; f++)
+		if (mode_field(recorded->response, recorded->used_len, scanout, fields[f]) !=
+		    mode_field(answer->bytes, answer->len, scanout, fields[f]))
+			return false;
+	return true;
+}
+
 static bool display_info_equal(const struct vgpu_answer_rules *rules,
 			       const struct vgpu_trace_request *recorded,
 			       const struct vgpu_answer *answer)
 {
-	static const size_t fields[] = {
-		offsetof(struct virtio_gpu_display_one, r.width),
-		offsetof(struct virtio_gpu_display_one, r.height),
-		offsetof(struct virtio_gpu_display_one, enabled),
-	};
-
 	for (unsigned int i = 0; i < rules->given->num_scanouts; i++) {
 		if (i >= rules->recorded->num_scanouts ||
 		    !same_output(&rules->recorded->outputs[i], &rules->given->outputs[i]))
 			continue;
-		for (size_t f = 0; f < sizeof(fields) / sizeof(fields[0]); f++)
-			if (mode_field(recorded->response, recorded->used_len, i, fields[f]) !=
-			    mode_field(answer->bytes, answer->len, i, fields[f]))
-				return false;
+		if (!mode_equal(recorded, answer, i))
+			return false;
 	}
 	return true;
 }

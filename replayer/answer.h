@@ -22,7 +22,8 @@ struct vgpu_answer_rules {
 	uint64_t offered; /* features, by the device that answers */
 	/*
 	 * Outputs of the recording and of the target: what GET_DISPLAY_INFO tells
-	 * of one is compared where both were given the same.
+	 * of one is compared where both were given the same, and its size where it
+	 * is on.
 	 */
 	const struct vgpu_trace_outputs *recorded, *given;
 };

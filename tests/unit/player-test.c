@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "address_map.h"
+#include "driver.h"
 #include "player.h"
 #include "recorder.h"
 #include "scene.h"
@@ -7,6 +8,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_gpu.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +154,14 @@ static enum vgpu_player_end play(const char *path, const char *spec, const char 
 	vgpu_player_free(player);
 	vgpu_trace_reader_close(reader);
 	return end;
+}
+
+static bool no_qemu(void)
+{
+	if (system("command -v \"${VGPU_QEMU:-qemu-system-aarch64}\" >/dev/null 2>&1") == 0)
+		return false;
+	printf(" (skipped: no qemu-system-aarch64 in PATH) ");
+	return true;
 }
 
 static void a_recording_plays_as_it_was(void)
@@ -335,6 +345,73 @@ static enum vgpu_player_end play_records(const struct vgpu_trace_record *records
 	free(path);
 	scene_folder_remove(folder);
 	return end;
+}
+
+/* Asks for the display info, as often as the outputs change and once before. */
+static void record_outputs(const char *path)
+{
+	static const struct vgpu_trace_outputs changes[] = {
+		{2, {{{0, 0, 800, 600}, true}, {{800, 0, 320, 200}, true}}},
+		{2, {{{0, 0, 800, 600}, false}, {{0, 0, 320, 240}, true}}},
+		{2, {{{0, 0, 1024, 768}, true}, {{0, 0, 320, 240}, false}}},
+	};
+	const size_t num_changes = sizeof(changes) / sizeof(changes[0]);
+	const struct vgpu_target_options options = {
+		.memory_size = 1 << 20,
+		.num_scanouts = 2,
+		.outputs = {{.rect = {.width = 640, .height = 480}, .enabled = true}},
+	};
+	const struct virtio_gpu_ctrl_hdr ask = {.type = htole32(VIRTIO_GPU_CMD_GET_DISPLAY_INFO)};
+	const struct vgpu_chain_desc descs[] = {
+		{sizeof(ask), false}, {sizeof(struct virtio_gpu_resp_display_info), true}};
+	const struct vgpu_driver_request request = {.descs = descs,
+						    .num_descs = 2,
+						    .indirect_at = -1,
+						    .bytes = (const uint8_t *)&ask,
+						    .len = sizeof(ask)};
+	struct vgpu_driver_answer answer;
+	struct vgpu_driver driver;
+	struct vgpu_error err;
+	struct vgpu_target *target = vgpu_target_builtin.open(&options, &err);
+	struct vgpu_trace_writer *writer =
+		vgpu_trace_writer_open(path, &(struct vgpu_trace_writer_options){0}, &err);
+	CU_ASSERT_TRUE_FATAL(target != NULL && writer != NULL);
+	struct vgpu_device *device = target->ops->device(target);
+	struct vgpu_recorder *recorder = vgpu_recorder_new(device, writer);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(recorder);
+
+	vgpu_driver_init(&driver, target, 0x10000);
+	CU_ASSERT_EQUAL(vgpu_driver_reset(&driver, &err), 0);
+	CU_ASSERT_EQUAL(vgpu_driver_negotiate(&driver, 1ull << VIRTIO_F_VERSION_1, &err), 0);
+	CU_ASSERT_EQUAL(vgpu_driver_set_queue(&driver, 0, 16, &err), 0);
+	CU_ASSERT_EQUAL(vgpu_driver_ok(&driver, &err), 0);
+	for (size_t i = 0; i <= num_changes; i++) {
+		CU_ASSERT_EQUAL(vgpu_driver_submit(&driver, &request, &answer, &err), 0);
+		if (i < num_changes)
+			CU_ASSERT_EQUAL(target->ops->set_outputs(target, &changes[i], &err), 0);
+	}
+	vgpu_recorder_free(recorder);
+	CU_ASSERT_EQUAL(vgpu_trace_writer_close(writer, vgpu_device_violations(device), &err), 0);
+	vgpu_driver_fini(&driver);
+	target->ops->close(target);
+}
+
+static void outputs_that_change_are_the_target_s_too(void)
+{
+	char *folder = scene_folder(), *path = scene_path(folder, "outputs.trace");
+	static const char *const specs[] = {"builtin", "qemu"};
+	struct vgpu_error err;
+
+	record_outputs(path);
+	for (size_t i = 0; i < (no_qemu() ? 1 : 2); i++) {
+		struct tally tally = {0};
+
+		CU_ASSERT_EQUAL(play(path, specs[i], NULL, &tally, &err), VGPU_PLAYER_DONE);
+		CU_ASSERT_EQUAL(tally.equal, 4);
+		CU_ASSERT_EQUAL(tally.different, 0);
+	}
+	free(path);
+	scene_folder_remove(folder);
 }
 
 static void a_trace_without_outputs_plays(void)
@@ -606,7 +683,16 @@ static void other_devices_are_held_to_what_may_not_differ(void)
 			VGPU_ANSWER_EQUAL);
 	other_info.pmodes[0].r.width = htole32(5);
 	CU_ASSERT_EQUAL(judge(0x100, &info, sizeof(info), &other_info, sizeof(info)),
+			VGPU_ANSWER_EQUAL);
+	info.pmodes[0].enabled = htole32(1);
+	CU_ASSERT_EQUAL(judge(0x100, &info, sizeof(info), &other_info, sizeof(info)),
 			VGPU_ANSWER_DIFFERENT);
+	other_info.pmodes[0].enabled = htole32(1);
+	CU_ASSERT_EQUAL(judge(0x100, &info, sizeof(info), &other_info, sizeof(info)),
+			VGPU_ANSWER_DIFFERENT);
+	other_info.pmodes[0].r.width = 0;
+	CU_ASSERT_EQUAL(judge(0x100, &info, sizeof(info), &other_info, sizeof(info)),
+			VGPU_ANSWER_EQUAL);
 }
 
 static const struct unit_test tests[] = {
@@ -620,6 +706,7 @@ static const struct unit_test tests[] = {
 	{"playing stops when asked", playing_stops_when_asked},
 	{"dropped pixels make frames incomparable until made anew",
 	 dropped_pixels_make_frames_incomparable_until_made_anew},
+	{"outputs that change are the target's too", outputs_that_change_are_the_target_s_too},
 	{"a trace without OUTPUTS plays", a_trace_without_outputs_plays},
 	{"a queue that START did not have is set up when used",
 	 a_queue_that_start_did_not_have_is_set_up_when_used},
