@@ -613,6 +613,7 @@ static void run(const char *trace, const struct vgpu_replay_options *options, bo
 	vgpu_player_free(player);
 	if (reader != NULL)
 		vgpu_trace_reader_close(reader);
+	snprintf(result->version, sizeof(result->version), "%s", bless.judge.version);
 	bless_fini(&bless);
 	result->requests_equal = bless.refused ? 0 : result->requests;
 	result->time_ns = vgpu_now_ns() - begin;

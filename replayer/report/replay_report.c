@@ -107,6 +107,19 @@ static unsigned int status_of(const cJSON *result)
 	return strcmp(status, "differs") == 0 ? 1 : 2;
 }
 
+/* What the target says of itself where it could be asked; NULL: nowhere. */
+static const char *version_of(const struct vgpu_replay_report *report)
+{
+	const cJSON *result;
+
+	cJSON_ArrayForEach(result, report->results)
+	{
+		if (text_in(result, "version")[0] != '\0')
+			return text_in(result, "version");
+	}
+	return NULL;
+}
+
 static const struct {
 	const char *verdict, *word;
 } statuses[] = {{"pass", "equal"}, {"fail", "differs"}, {"error", "unusable"}};
@@ -114,14 +127,13 @@ static const struct {
 struct totals {
 	unsigned int traces, statuses[3];
 	double requests, frames, seconds;
-	const char *version;
 };
 
 static void sum_up(const struct vgpu_replay_report *report, struct totals *totals)
 {
 	const cJSON *result;
 
-	*totals = (struct totals){.version = ""};
+	*totals = (struct totals){0};
 	cJSON_ArrayForEach(result, report->results)
 	{
 		totals->traces++;
@@ -129,8 +141,6 @@ static void sum_up(const struct vgpu_replay_report *report, struct totals *total
 		totals->requests += number_in(group(result, "requests"), "played");
 		totals->frames += number_in(group(result, "frames"), "compared");
 		totals->seconds += number_in(result, "seconds");
-		if (totals->version[0] == '\0')
-			totals->version = text_in(result, "version");
 	}
 }
 
@@ -236,7 +246,7 @@ static int write_page(const struct vgpu_replay_report *report, FILE *out, struct
 		.title = totals.traces == totals.statuses[0] ? "Replay: all equal"
 							     : "Replay: not all equal",
 		.program = "vgpu-replay",
-		.lead = totals.version,
+		.lead = version_of(report),
 		.style = vgpu_replay_css,
 		.script = vgpu_replay_js,
 	};
@@ -278,7 +288,7 @@ static int write_cases(const struct vgpu_replay_report *report, struct vgpu_erro
 	const struct report_run run = {
 		.name = "vgpu-replay",
 		.target = text_in(first, "target"),
-		.version = text_in(first, "version"),
+		.version = version_of(report),
 	};
 	struct report_cases cases = {0};
 	int ret = 0;

@@ -474,6 +474,11 @@ replay_writes_test_cases() {
 	done
 	exits 0 vgpu-replay --junit - "$trace"
 	junit out 3 0 0 0
+	# The version is that of the first that came to have one.
+	exits 2 vgpu-replay --junit - no/such.trace "$trace"
+	[ "$(grep -c 'name="version" value="libvgpu ' out)" -eq 2 ] || fail 'no version'
+	exits 2 vgpu-replay --tap no/such.trace
+	says out '# vgpu-replay: builtin'
 }
 
 replay_writes_a_page() {

@@ -523,6 +523,7 @@ static void what_qemu_draws_too_becomes_golden(void)
 	CU_ASSERT_TRUE(says(&place, "new golden set"));
 	CU_ASSERT_TRUE(says(&place, "7 frames, 3 PNG files"));
 	CU_ASSERT_TRUE(says(&place, "confirmed by QEMU "));
+	CU_ASSERT_EQUAL(strncmp(place.result.version, "QEMU ", 5), 0);
 	CU_ASSERT_TRUE(access(stray, F_OK) < 0);
 	CU_ASSERT_EQUAL(replay(&place), VGPU_REPLAY_EQUAL);
 	place.options.target = "qemu";
