@@ -21,7 +21,7 @@ tests='every_program_prints_help every_program_prints_its_version
 	a_full_disk_is_an_error
 	trace_reads_standard_input trace_json_is_json trace_frames_writes_pictures
 	lint_status_goes_by_severity lint_json_is_json lint_reads_what_there_is
-	lint_lists_its_rules
+	lint_lists_its_rules lint_finds_what_is_documented
 	replay_is_equal_to_the_golden_set replay_json_is_json replay_keeps_quiet
 	replay_needs_a_file replay_says_what_differs replay_ends_on_a_signal
 	replay_starts_a_back_end replay_connects_to_a_back_end replay_plays_into_qemus_back_end
@@ -339,6 +339,18 @@ lint_lists_its_rules() {
 	cmp -s wanted out || fail 'replayer/lint/RULES.md has another table of rules'
 	exits 0 vgpu-trace lint --list-rules --rule VD-BLB
 	[ "$(wc -l <out)" -eq 4 ] || fail 'not the two rules about blobs'
+}
+
+# The table of the recordings: a trace without a name is the one of the row before.
+lint_finds_what_is_documented() {
+	awk -F' *[|] *' '$3 ~ /^VD-/ && $4 ~ /^[0-9]+$/ { if ($2) name = $2; print name, $3, $4 }' \
+		"$top/replayer/lint/RULES.md" | sort >wanted
+	for recording in ruxos_boot linux_console linux_modetest edk2_console; do
+		program vgpu-trace lint "$top/traces/$recording.trace" >found || true
+		awk -v name="$recording" '/^VD-/ { print name, $1, $3 }' found
+	done | sort >out
+	[ -s wanted ] || fail 'no table in replayer/lint/RULES.md'
+	why=$(diff wanted out) || fail "replayer/lint/RULES.md: $why"
 }
 
 # ---- vgpu-replay -------------------------------------------------------------------
