@@ -292,7 +292,8 @@ void drive_attach(struct drive *drive, uint32_t id, const struct virtio_gpu_mem_
 			    .nr_entries = htole32(num)},
 	};
 
-	memcpy(message.entries, entries, num * sizeof(*entries));
+	if (num > 0)
+		memcpy(message.entries, entries, num * sizeof(*entries));
 	drive_send(drive, &message, sizeof(message.request) + num * sizeof(*entries));
 }
 

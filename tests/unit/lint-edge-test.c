@@ -178,6 +178,16 @@ static void no_size(struct drive *drive, bool wrong)
 	drive_create(drive, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, wrong ? 0 : 1);
 }
 
+/* What the device refuses to create is not there. */
+static void refused_create(struct drive *drive, bool wrong)
+{
+	drive_begin(drive);
+	drive->answer = wrong ? VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY : 0;
+	drive_create(drive, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, EDGE);
+	drive->answer = wrong ? VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID : 0;
+	drive_back(drive, 1, BYTES);
+}
+
 static void large_entries(struct drive *drive, bool wrong)
 {
 	/* Joined they would be longer than an entry can be. */
@@ -265,6 +275,38 @@ static void unseen_texture(struct drive *drive, bool wrong)
 		drive_ask(drive, VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
 }
 
+/* The oldest counts, and there are more than are remembered. */
+static void many_unflushed(struct drive *drive, bool wrong)
+{
+	drive_begin(drive);
+	drive_show(drive);
+	for (uint32_t i = 0; i < LINT_REQUESTS_LATER + 2u * LINT_PENDING_MAX; i++)
+		drive_transfer(drive, 1, drive_rect(i, 0, 1, EDGE), EDGE, i);
+	if (!wrong)
+		drive_flush(drive, 1, whole);
+}
+
+/* Each is another part, and only the last one is a part again. */
+static void many_flushes(struct drive *drive, bool wrong)
+{
+	drive_begin(drive);
+	drive_show(drive);
+	drive_transfer(drive, 1, whole, EDGE, 1);
+	for (uint32_t i = 0; i < 2 * LINT_PENDING_MAX; i++)
+		drive_flush(drive, 1, drive_rect(i, 0, 1, EDGE));
+	drive_flush(drive, 1, drive_rect(wrong ? 3 : 2 * LINT_PENDING_MAX, 0, 1, EDGE));
+}
+
+static void no_entries(struct drive *drive, bool wrong)
+{
+	drive_begin(drive);
+	drive_create(drive, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, EDGE);
+	if (wrong)
+		drive_attach(drive, 1, NULL, 0);
+	/* Nothing was attached, so this is no second backing. */
+	drive_back(drive, 1, BYTES);
+}
+
 /* A page flip shows what was there, and a flush says so. */
 static void flipped(struct drive *drive, bool wrong)
 {
@@ -317,6 +359,7 @@ const struct lint_case lint_edge_cases[] = {
 	{MSG_004, room_for_a_header},
 	{FEN_001, timelines},
 	{RES_003, no_size},
+	{RES_004, refused_create},
 	{BAK_005, large_entries},
 	{BAK_004, same_entry},
 	{SCN_004, panned},
@@ -325,6 +368,9 @@ const struct lint_case lint_edge_cases[] = {
 	{SCN_004, hidden_twice},
 	{XFR_005, half_new},
 	{XFR_006, unseen_texture},
+	{XFR_006, many_unflushed},
+	{FLS_001, many_flushes},
+	{BAK_003, no_entries},
 	{FLS_002, flipped},
 	{SCN_005, some_alpha},
 	{SCN_005, black},
