@@ -172,7 +172,8 @@ conformance: setup
 	@$(MAKE) --no-print-directory check
 
 ## run all tests
-check: unit programs hvisor-sim replay golden-check vectors conform-vhost-user report-test
+check: unit programs hvisor-sim replay golden-check vectors results-check conform-vhost-user \
+	report-test
 
 ## run the unit tests
 unit: $(BUILD)/unit-tests all
@@ -210,7 +211,7 @@ results: all
 
 ## check that RESULTS.md says of our device what it does
 results-check: all
-	BUILD=$(BUILD) tests/conformance/results.sh --check
+	BUILD=$(BUILD) EMULATOR='$(EMULATOR)' tests/conformance/results.sh --check
 
 ## let QEMU confirm all golden sets
 golden-check: all

@@ -11,6 +11,7 @@ set -euo pipefail
 
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
+conform="${EMULATOR:-} $build/vgpu-conform"
 file=tests/conformance/RESULTS.md
 dir=$build/results
 ours='our device'
@@ -49,7 +50,7 @@ qemu() {
 	version=$(version_of "$1")
 	device "QEMU $version" "qemu:$1"
 	device "QEMU $version" "qemu:$1" --device virtio-gpu-device,packed=on
-	device "QEMU $version" "qemu:$1" --device virtio-gpu-device,blob=on
+	[ ! -e /dev/udmabuf ] || device "QEMU $version" "qemu:$1" --device virtio-gpu-device,blob=on
 	[ ! -x "$2" ] || device "vhost-user-gpu $version" "vhost-user:exec:$2"
 }
 
@@ -68,8 +69,8 @@ find_devices() {
 ask() {
 	local status=0
 
-	# shellcheck disable=SC2086 # a list of words
-	"$build/vgpu-conform" --quiet --name "${names[$1]}" --target "${targets[$1]}" ${options[$1]} \
+	# shellcheck disable=SC2086 # lists of words
+	$conform --quiet --name "${names[$1]}" --target "${targets[$1]}" ${options[$1]} \
 		--json "$dir/$1.json" >"$dir/$1.txt" 2>&1 || status=$?
 	if [ "$status" -ge 2 ]; then
 		say "${names[$1]} ${options[$1]}: not asked: $(tail -n 1 "$dir/$1.txt")"
@@ -87,7 +88,7 @@ ask_all() {
 		ask "$i"
 		[ ! -e "$dir/$i.json" ] || with+=(--with "$dir/$i.json")
 	done
-	"$build/vgpu-conform" --merge "${with[@]}" --markdown "$dir/requirements.md" \
+	$conform --merge "${with[@]}" --markdown "$dir/requirements.md" \
 		--html "$dir/requirements.html"
 }
 
@@ -215,6 +216,11 @@ head_of_file() {
 		vhost-device-gpu, cloud-hypervisor, ACRN, libkrun, kvmtool: none). QEMU's `virtio-gpu-pci` and
 		`virtio-vga` are the code of `virtio-gpu-device` behind another bus, in `qemu-system-x86_64` and
 		all others; its `-gl` devices need a GPU of the host.
+
+	TEXT
+	[ -e /dev/udmabuf ] || cat <<-'TEXT'
+		Blobs were not asked of QEMU's device: for `blob=on` its host needs `/dev/udmabuf`, which was not
+		here. What is known of them is in [profiles/](profiles), as of all devices.
 
 	TEXT
 	cat <<-TEXT
