@@ -44,14 +44,22 @@ device() {
 	options+=("$*")
 }
 
+# --profile NAME, if there is one
+profile() {
+	[ ! -e "tests/conformance/profiles/$1.json" ] || echo "--profile $1"
+}
+
 # What QEMU brings, of one version: its own device, and its vhost-user-gpu back end.
 qemu() {
-	local version
+	local version known
 	version=$(version_of "$1")
-	device "QEMU $version" "qemu:$1"
-	device "QEMU $version" "qemu:$1" --device virtio-gpu-device,packed=on
-	[ ! -e /dev/udmabuf ] || device "QEMU $version" "qemu:$1" --device virtio-gpu-device,blob=on
-	[ ! -x "$2" ] || device "vhost-user-gpu $version" "vhost-user:exec:$2"
+	known=$(profile "qemu-$version")
+	device "QEMU $version" "qemu:$1" "$known"
+	device "QEMU $version" "qemu:$1" --device virtio-gpu-device,packed=on "$known"
+	[ ! -e /dev/udmabuf ] || device "QEMU $version" "qemu:$1" \
+		--device virtio-gpu-device,blob=on "$(profile "qemu-$version-blob")"
+	[ ! -x "$2" ] || device "vhost-user-gpu $version" "vhost-user:exec:$2" \
+		"$(profile "qemu-vhost-user-gpu-$version")"
 }
 
 find_devices() {
@@ -127,7 +135,7 @@ play_all() {
 	: >"$dir/differences.md"
 	printf '| recording |'
 	for i in "${!names[@]}"; do
-		[ -z "${options[$i]}" ] || continue
+		[[ ${options[$i]} != *--device* ]] || continue
 		asked+=("$i")
 		printf ' %s |' "${names[$i]}"
 		line+='---|'
@@ -223,9 +231,9 @@ head_of_file() {
 		here. What is known of them is in [profiles/](profiles), as of all devices.
 
 	TEXT
-	cat <<-TEXT
-		That vectors can fail is shown by $(grep -c '^[a-z]*/' tests/conformance/mutants/mutants.txt)
-		deliberate faults of our device, each of which at least one vector catches (\`make mutants\`).
+	cat <<-'TEXT'
+		That vectors can fail is shown by the deliberate faults of our device in
+		[mutants.txt](mutants/mutants.txt), each of which at least one vector catches (`make mutants`).
 
 	TEXT
 }
