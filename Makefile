@@ -195,6 +195,7 @@ replay: all
 vectors: all
 	@$(EMULATOR) $(BUILD)/vgpu-conform --check >$(BUILD)/requirements.txt
 	@tail -n 1 $(BUILD)/requirements.txt
+	@tests/conformance/mutants/mutants.sh --check
 	$(EMULATOR) $(BUILD)/vgpu-conform
 
 ## ask our vhost-user-gpu back end for every requirement, and QEMU's
