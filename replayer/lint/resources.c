@@ -27,27 +27,6 @@ static void check_create_2d(struct lint *lint, const struct lint_request *reques
 			   request->format, request->width, request->height);
 }
 
-#define BLOB(field) offsetof(struct virtio_gpu_resource_create_blob, field)
-#define BLOB_FLAGS                                                                                 \
-	((uint32_t)(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE | VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE |       \
-		    VIRTIO_GPU_BLOB_FLAG_USE_CROSS_DEVICE))
-
-static void check_create_blob(struct lint *lint, const struct lint_request *request)
-{
-	const uint8_t *bytes = request->raw->request;
-	uint32_t len = request->raw->request_len;
-	uint32_t memory = vgpu_message_u32(bytes, len, BLOB(blob_mem));
-	uint32_t flags = vgpu_message_u32(bytes, len, BLOB(blob_flags));
-	uint64_t size = vgpu_message_u64(bytes, len, BLOB(size));
-
-	check_new_id(lint, request);
-	if (memory < VIRTIO_GPU_BLOB_MEM_GUEST || memory > VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST ||
-	    (flags & ~BLOB_FLAGS) != 0 || size == 0)
-		lint_blame(lint, BLB_001, request,
-			   "The memory is %u, the flags are 0x%x, the size is %" PRIu64 ".", memory,
-			   flags, size);
-}
-
 /* ---- naming ----------------------------------------------------------------------------- */
 
 static void check_id(struct lint *lint, const struct lint_request *request)
@@ -116,8 +95,8 @@ static void check_joined(struct lint *lint, const struct lint_request *request)
 			  request->num_entries);
 }
 
-static void check_entries(struct lint *lint, const struct lint_request *request,
-			  const struct lint_resource *resource)
+/* size: bytes that there should be; 0: that is not known */
+static void check_entries(struct lint *lint, const struct lint_request *request, uint64_t size)
 {
 	uint64_t total = 0;
 	uint32_t empty = 0;
@@ -130,12 +109,39 @@ static void check_entries(struct lint *lint, const struct lint_request *request,
 	if (empty > 0 || request->num_entries == 0)
 		lint_blame(lint, BAK_003, request, "%u of %u entries are empty.", empty,
 			   request->num_entries);
-	if (resource->kind == LINT_2D && total < resource->size)
+	if (total < size)
 		lint_find(&lint->findings, BAK_002, request->raw,
 			  "The backing has %" PRIu64 " bytes, the resource %" PRIu64 ".", total,
-			  resource->size);
+			  size);
 	check_overlap(lint, request);
 	check_joined(lint, request);
+}
+
+#define BLOB(field) offsetof(struct virtio_gpu_resource_create_blob, field)
+#define BLOB_FLAGS                                                                                 \
+	((uint32_t)(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE | VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE |       \
+		    VIRTIO_GPU_BLOB_FLAG_USE_CROSS_DEVICE))
+
+static void check_create_blob(struct lint *lint, const struct lint_request *request)
+{
+	const uint8_t *bytes = request->raw->request;
+	uint32_t len = request->raw->request_len;
+	uint32_t memory = vgpu_message_u32(bytes, len, BLOB(blob_mem));
+	uint32_t flags = vgpu_message_u32(bytes, len, BLOB(blob_flags));
+	uint64_t size = vgpu_message_u64(bytes, len, BLOB(size));
+	bool on_host =
+		memory == VIRTIO_GPU_BLOB_MEM_HOST3D || memory == VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST;
+
+	check_new_id(lint, request);
+	/* Memory can be attached later, too. */
+	if (request->entries != NULL && request->num_entries > 0)
+		check_entries(lint, request, memory == VIRTIO_GPU_BLOB_MEM_GUEST ? size : 0);
+	if ((memory != VIRTIO_GPU_BLOB_MEM_GUEST && !on_host) ||
+	    (on_host && !lint_guest_accepted(&lint->guest, VIRTIO_GPU_F_VIRGL)) ||
+	    (flags & ~BLOB_FLAGS) != 0 || size == 0)
+		lint_blame(lint, BLB_001, request,
+			   "The memory is %u, the flags are 0x%x, the size is %" PRIu64 ".", memory,
+			   flags, size);
 }
 
 static void check_attach(struct lint *lint, const struct lint_request *request)
@@ -147,7 +153,7 @@ static void check_attach(struct lint *lint, const struct lint_request *request)
 	if (resource->kind == LINT_2D && resource->attached)
 		lint_blame(lint, BAK_001, request, "Resource %u has a backing.", request->id);
 	if (request->entries != NULL)
-		check_entries(lint, request, resource);
+		check_entries(lint, request, resource->kind == LINT_2D ? resource->size : 0);
 }
 
 static void check_detach(struct lint *lint, const struct lint_request *request)

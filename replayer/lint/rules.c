@@ -210,7 +210,8 @@ static const struct lint_rule rules[] = {
 	[BAK_001] = {"VD-BAK-001", LINT_ERROR, "A resource that has a backing gets no other.",
 		     "Detach the old one first.", "5.7.6.8 RESOURCE_ATTACH_BACKING"},
 	[BAK_002] = {"VD-BAK-002", LINT_WARNING, "The backing is as long as the resource.",
-		     "Attach width x height x 4 bytes; transfers of the rest fail or are cut.",
+		     "Attach width x height x 4 bytes, or the size of a blob; what is beyond fails "
+		     "or is cut.",
 		     "5.7.6.8 RESOURCE_ATTACH_BACKING"},
 	[BAK_003] = {"VD-BAK-003", LINT_ERROR, "A backing has entries, and each entry has bytes.",
 		     "Leave empty entries out.", "5.7.6.8 RESOURCE_ATTACH_BACKING"},
@@ -315,8 +316,10 @@ static const struct lint_rule rules[] = {
 		     "QEMU's virtio-gpu answers cursor commands with length 0"},
 	/* ---- blobs ---- */
 	[BLB_001] = {"VD-BLB-001", LINT_ERROR,
-		     "A blob has a known kind of memory, known flags and a size that is not 0.",
-		     "Use blob_mem 1 to 3 and flags 1, 2 and 4.", "5.7.6.8 RESOURCE_CREATE_BLOB"},
+		     "A blob has a kind of memory that was agreed on, known flags and a size that "
+		     "is not 0.",
+		     "Use blob_mem 1, or 2 and 3 with VIRGL, and flags 1, 2 and 4.",
+		     "5.7.6.8 RESOURCE_CREATE_BLOB"},
 	[BLB_002] = {"VD-BLB-002", LINT_ERROR, "SET_SCANOUT_BLOB does not reach beyond its blob.",
 		     "Check offsets[0] + (height - 1) x strides[0] + width x 4 against the size.",
 		     "5.7.6.8 SET_SCANOUT_BLOB"},

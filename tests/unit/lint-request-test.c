@@ -508,7 +508,7 @@ static void room_on_cursor_queue(struct drive *drive, bool wrong)
 
 /* ---- blobs ---- */
 
-static void create_blob(struct drive *drive, uint32_t memory)
+static void create_blob(struct drive *drive, uint32_t memory, uint32_t backed)
 {
 	struct {
 		struct virtio_gpu_resource_create_blob request;
@@ -520,7 +520,7 @@ static void create_blob(struct drive *drive, uint32_t memory)
 			    .blob_flags = htole32(VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE),
 			    .nr_entries = htole32(1),
 			    .size = htole64(BYTES)},
-		.entry = {.addr = htole64(0x100000), .length = htole32(BYTES)},
+		.entry = {.addr = htole64(0x100000), .length = htole32(backed)},
 	};
 
 	drive->offered |= 1 << VIRTIO_GPU_F_RESOURCE_BLOB;
@@ -533,7 +533,12 @@ static void create_blob(struct drive *drive, uint32_t memory)
 
 static void blob_memory(struct drive *drive, bool wrong)
 {
-	create_blob(drive, wrong ? 4 : VIRTIO_GPU_BLOB_MEM_GUEST);
+	create_blob(drive, wrong ? VIRTIO_GPU_BLOB_MEM_HOST3D : VIRTIO_GPU_BLOB_MEM_GUEST, BYTES);
+}
+
+static void short_blob(struct drive *drive, bool wrong)
+{
+	create_blob(drive, VIRTIO_GPU_BLOB_MEM_GUEST, wrong ? BYTES - 1 : BYTES);
 }
 
 /* A blob needs no transfer: it is flushed again and again, and unref'd as it is. */
@@ -550,7 +555,7 @@ static void blob_scanout(struct drive *drive, bool wrong)
 		.offsets = {htole32(wrong ? 4 : 0)},
 	};
 
-	create_blob(drive, VIRTIO_GPU_BLOB_MEM_GUEST);
+	create_blob(drive, VIRTIO_GPU_BLOB_MEM_GUEST, BYTES);
 	drive->answer = wrong ? VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER : 0;
 	drive_send(drive, &request, sizeof(request));
 	if (wrong)
@@ -615,6 +620,7 @@ const struct lint_case lint_request_cases[] = {
 	{CUR_005, hot_spot},
 	{CUR_006, room_on_cursor_queue},
 	{BLB_001, blob_memory},
+	{BAK_002, short_blob},
 	{BLB_002, blob_scanout},
 };
 
