@@ -198,7 +198,7 @@ vectors: all
 	@tests/conformance/mutants/mutants.sh --check
 	$(EMULATOR) $(BUILD)/vgpu-conform
 
-## ask our vhost-user-gpu back end for every requirement, and QEMU's
+## ask vhost-user-gpu back ends, ours and QEMU's, for every requirement; replay into them
 conform-vhost-user: all
 	BUILD=$(BUILD) EMULATOR='$(EMULATOR)' tests/conformance/vhost-user.sh
 

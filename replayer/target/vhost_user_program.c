@@ -19,6 +19,7 @@
 #define LAST_MS	    1000
 #define FD_WORD	    "{fd}"
 #define SOCKET_WORD "{socket}"
+#define BLANKS	    " \t\n"
 
 void vgpu_vhost_user_program_init(struct vgpu_vhost_user_program *program, const char *spec)
 {
@@ -111,7 +112,7 @@ static int split(struct command *command, struct vgpu_error *err)
 	char *rest = command->text, *word;
 	int ret = 0;
 
-	while (ret == 0 && (word = strtok_r(rest, " \t\n", &rest)) != NULL)
+	while (ret == 0 && (word = strtok_r(rest, BLANKS, &rest)) != NULL)
 		ret = add_word(command, word, err);
 	if (ret == 0 && command->count == 0)
 		return vgpu_error_set(err, EINVAL, "exec: names no program");
@@ -229,18 +230,14 @@ void vgpu_vhost_user_program_name(const struct vgpu_vhost_user_program *program,
 				  size_t size)
 {
 	const char *from = program->spec;
-	size_t len = strlen(from);
+	size_t len = strlen(from), begin;
 
 	if (is_started(program)) {
 		from += strlen(EXEC);
-		from += strspn(from, " \t\n");
-		len = strcspn(from, " \t\n");
+		from += strspn(from, BLANKS);
+		len = strcspn(from, BLANKS);
 	}
-	for (size_t i = 0; i < len; i++)
-		if (from[i] == '/' && i + 1 < len) {
-			from += i + 1;
-			len -= i + 1;
-			i = (size_t)-1;
-		}
-	snprintf(name, size, "%.*s", (int)len, from);
+	for (begin = len; begin > 0 && from[begin - 1] != '/';)
+		begin--;
+	snprintf(name, size, "%.*s", (int)(len - begin), from + begin);
 }

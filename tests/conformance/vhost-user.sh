@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Asks vhost-user-gpu back ends for every requirement: vgpu-record of BUILD,
-# which has to meet all that can be asked, and those of QEMU that are here, of
-# which the profiles know what they do not meet. Fails if anything is new.
+# Asks vhost-user-gpu back ends for every requirement, and replays all recordings
+# into them: vgpu-record of BUILD, which has to meet all that can be asked, and
+# those of QEMU that are here, of which the profiles know what they do not meet.
+# Fails if anything is new.
 # EMULATOR runs the programs of another architecture, which are then asked alone.
 set -eu
 
@@ -18,6 +19,9 @@ ask() {
 	shift
 	# shellcheck disable=SC2086 # a command, or nothing
 	$emulator "$build/vgpu-conform" --target "vhost-user:exec:$back_end" "$@" || status=1
+	# shellcheck disable=SC2086 # as above
+	$emulator "$build/vgpu-replay" --target "vhost-user:exec:$back_end" traces/*.trace ||
+		status=1
 }
 
 # ask_qemu VERSION PROGRAM
