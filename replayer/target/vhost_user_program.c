@@ -58,7 +58,6 @@ struct command {
 	char text[TEXT_MAX];
 	char *words[WORDS_MAX + 1];
 	unsigned int count;
-	bool names_fd, names_socket;
 };
 
 static int add_word(struct command *command, char *word, struct vgpu_error *err)
@@ -181,8 +180,9 @@ static int start_with_socket(struct vgpu_vhost_user_program *program, struct vgp
 	const char *tmp = getenv("TMPDIR");
 	char folder[64], path[80];
 
-	if (snprintf(folder, sizeof(folder), "%s/vgpu-XXXXXX",
-		     tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp") >= (int)sizeof(folder))
+	/* It becomes a part of one word, and of a socket's path. */
+	if (tmp == NULL || tmp[0] == '\0' || strpbrk(tmp, BLANKS) != NULL ||
+	    snprintf(folder, sizeof(folder), "%s/vgpu-XXXXXX", tmp) >= (int)sizeof(folder))
 		snprintf(folder, sizeof(folder), "/tmp/vgpu-XXXXXX");
 	if (mkdtemp(folder) == NULL)
 		return vgpu_error_set(err, errno, "%s: %s", folder, strerror(errno));
