@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <linux/virtio_gpu.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -376,6 +378,61 @@ static void unread_answers_are_found(void)
 	close_stage(&stage);
 }
 
+struct flood {
+	int fd;
+	atomic_bool stop;
+};
+
+#define FLOOD 1000
+
+/* Many in one call, so that there is always one more than was read. */
+static void *send_for_ever(void *opaque)
+{
+	struct flood *flood = opaque;
+	struct {
+		struct gpu_header header;
+		struct gpu_cursor_pos pos;
+	} messages[FLOOD];
+
+	for (unsigned int i = 0; i < FLOOD; i++) {
+		messages[i].header = (struct gpu_header){.request = GPU_CURSOR_POS,
+							 .size = sizeof(struct gpu_cursor_pos)};
+		messages[i].pos = (struct gpu_cursor_pos){.x = 1, .y = 2};
+	}
+	while (!atomic_load(&flood->stop) &&
+	       send(flood->fd, messages, sizeof(messages), MSG_NOSIGNAL) == sizeof(messages))
+		;
+	return NULL;
+}
+
+/* However much there is to read, who asks gets its turn. */
+static void a_flood_keeps_nobody_waiting(void)
+{
+	uint64_t received = 0, begin = vgpu_now_ns();
+	struct vgpu_cursor cursor;
+	struct stage stage;
+	pthread_t threads[3];
+	bool quiet;
+
+	open_stage(&stage);
+	struct flood flood = {.fd = stage.fd};
+	for (unsigned int i = 0; i < 3; i++)
+		CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, send_for_ever, &flood), 0);
+	while (received < 1 << 20)
+		CU_ASSERT_EQUAL_FATAL(
+			vgpu_vhost_user_screen_quiet(stage.screen, &quiet, &received, &stage.err),
+			0);
+	for (unsigned int i = 0; i < 100; i++)
+		CU_ASSERT_EQUAL(vgpu_vhost_user_screen_cursor(stage.screen, 0, &cursor, &stage.err),
+				0);
+	CU_ASSERT_TRUE(cursor.visible && cursor.y == 2);
+	CU_ASSERT_TRUE(vgpu_now_ns() - begin < 10000000000ull);
+	atomic_store(&flood.stop, true);
+	for (unsigned int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	close_stage(&stage);
+}
+
 static void it_opens_again(void)
 {
 	struct vgpu_frame frame = {0};
@@ -410,6 +467,7 @@ static const struct unit_test tests[] = {
 	{"an update of what is off is found", an_update_of_what_is_off_is_found},
 	{"half a message is not quiet", half_a_message_is_not_quiet},
 	{"unread answers are found", unread_answers_are_found},
+	{"a flood keeps nobody waiting", a_flood_keeps_nobody_waiting},
 	{"it opens again", it_opens_again},
 	{NULL, NULL},
 };
