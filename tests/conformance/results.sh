@@ -27,10 +27,12 @@ version_of() {
 }
 
 # In what is written, what is unpacked in a cache is named by what unpacks it, and
-# there is neither a time nor the number of a process.
+# there is neither a time, nor the number of a process, nor what a device found in
+# memory where black had to be.
 portable() {
 	sed -i -e "s|${newer:-none of these}/|\$(scripts/provide-qemu.sh)/|g; s|$build/|build/|g" \
-		-e 's/\(vhost-user-gpu\):[0-9]*)/\1)/; s/ [0-9:]\{8\}\.[0-9]\{3\}://' "$1"
+		-e 's/\(vhost-user-gpu\):[0-9]*)/\1)/; s/ [0-9:]\{8\}\.[0-9]\{3\}://' \
+		-e 's/ #[0-9a-f]\{6\}, expected #000000/ not #000000/' "$1"
 }
 
 # ---- devices and their configurations -----------------------------------------------
