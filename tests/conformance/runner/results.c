@@ -69,7 +69,8 @@ void results_summarize(const struct results *results, struct results_summary *su
 		summary->inexact += result->outcome.verdict == PASSED && !result->outcome.exact;
 		summary->unexpected += result->unexpected;
 		summary->known += result->known != NULL && !result->unexpected &&
-				  result->outcome.verdict != PASSED;
+				  result->outcome.verdict != PASSED &&
+				  result->outcome.verdict != NOT_ASKED;
 	}
 }
 
