@@ -275,6 +275,7 @@ check() {
 	say "$file says of our device what it does"
 }
 
+[ "${1:-}" != --check ] || dir+=-check
 mkdir -p "$dir"
 rm -f "$dir"/*.json
 case ${1:-} in
