@@ -51,9 +51,13 @@ static void reset_clears_scanouts(struct rig *t)
 {
 	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
 	const struct picture *p = show_pattern(t, &r, 0);
+	uint32_t num = num_scanouts(t);
 
+	for (uint32_t i = 1; i < num; i++)
+		show(t, &r, i);
 	make_ready(t);
-	expect_off(t, 0, p);
+	for (uint32_t i = 0; i < num; i++)
+		expect_off(t, i, p);
 }
 
 static void reset_forgets(struct rig *t)
