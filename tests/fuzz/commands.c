@@ -9,7 +9,8 @@ enum field {
 	PADDING = 'p',
 	RESOURCE = 'i',
 	FORMAT = 'f',
-	SIDE = 'w', /* of a picture or a rectangle */
+	SIDE = 'w',  /* of a picture or a rectangle */
+	WHOLE = 'v', /* side of what a rectangle lies in */
 	PLACE = 'x',
 	SCANOUT = 's',
 	COUNT = 'n', /* of the backing entries after the last field */
@@ -42,8 +43,8 @@ static const struct command commands[] = {
 	{VIRTIO_GPU_CMD_GET_CAPSET, "??", 0, 1},
 	{VIRTIO_GPU_CMD_GET_EDID, "sp", 0, 2},
 	{VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, "ip", 0, 2},
-	{VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, "imbn?hlh", 0, 4},
-	{VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, "xxwwsiwwfpttttoooo", 0, 4},
+	{VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, "imbnphlh", 0, 4},
+	{VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, "xxwwsivvfpttttoooo", 0, 4},
 	{VIRTIO_GPU_CMD_CTX_CREATE, "??????????????????", 0, 1},
 	{VIRTIO_GPU_CMD_CTX_DESTROY, "", 0, 1},
 	{VIRTIO_GPU_CMD_CTX_ATTACH_RESOURCE, "ip", 0, 1},
@@ -87,6 +88,8 @@ static uint32_t value_of(struct dice *dice, char field)
 		return 1 + dice_roll(dice) % 4;
 	case SIDE:
 		return dice_once_in(dice, 4) ? 64 : dice_roll(dice) % 48;
+	case WHOLE:
+		return 60 + dice_roll(dice) % 5;
 	case PLACE:
 		return dice_once_in(dice, 2) ? 0 : dice_roll(dice) % 12;
 	case SCANOUT:
@@ -96,13 +99,13 @@ static uint32_t value_of(struct dice *dice, char field)
 	case OFFSET:
 		return dice_once_in(dice, 2) ? 0 : 4 * (dice_roll(dice) % 4096);
 	case STRIDE:
-		return 4 * (dice_roll(dice) % 80);
+		return 4 * (dice_once_in(dice, 4) ? dice_roll(dice) % 80 : 64);
 	case MEMORY:
-		return 1 + dice_roll(dice) % 3;
+		return dice_once_in(dice, 8) ? dice_roll(dice) % 4 : VIRTIO_GPU_BLOB_MEM_GUEST;
 	case FLAGS:
 		return dice_roll(dice) % 8;
 	case BYTES:
-		return dice_roll(dice) % 0x8000;
+		return dice_roll(dice) % 0x10000;
 	case ANY:
 		return dice_edge(dice);
 	default: /* PADDING, HIGH */
@@ -205,6 +208,7 @@ static void shrink_entry(uint8_t *bytes)
 static uint32_t shrink_field(char field, uint32_t value)
 {
 	switch (field) {
+	case WHOLE:
 	case SIDE: /* a cursor stays one */
 		return value > VIRTIO_GPU_MAX_SCANOUTS && value != 64 ? value / 16 : value;
 	case PLACE:
