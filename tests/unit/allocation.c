@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* The names are the linker's. NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+ */
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
@@ -84,3 +86,4 @@ void __wrap_free(void *old)
 	live -= old != NULL;
 	__real_free(old);
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */

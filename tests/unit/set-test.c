@@ -34,8 +34,9 @@ static void equal_halves_of_hashes_cost_no_time(void)
 			struct vgpu_frame_hash hash = {{0}};
 
 			memcpy(hash.bytes + 12 - place, &i, sizeof(i));
-			if (vgpu_hash_set_add(&set, &hash) != 1 ||
-			    vgpu_hash_set_add(&set, &hash) != 0)
+			int first = vgpu_hash_set_add(&set, &hash);
+			int second = vgpu_hash_set_add(&set, &hash);
+			if (first != 1 || second != 0)
 				CU_FAIL("a hash is new once");
 		}
 		CU_ASSERT_EQUAL(set.count, HASHES);
