@@ -281,9 +281,11 @@ uint8_t *vgpu_scanout_pixel(const struct vgpu_device *device, uint32_t scanout_i
 	const struct vgpu_resource *resource =
 		vgpu_resource_find(&device->resources, scanout->resource_id);
 
-	return resource->pixels + (layout->offset - resource->pixels_begin) +
-	       (scanout->rect.y + y) * layout->stride +
-	       ((size_t)scanout->rect.x + x) * VGPU_BYTES_PER_PIXEL;
+	/* What is kept can begin after the picture does, so the sum is made first. */
+	size_t at = layout->offset + (scanout->rect.y + y) * layout->stride +
+		    ((size_t)scanout->rect.x + x) * VGPU_BYTES_PER_PIXEL;
+
+	return resource->pixels + (at - resource->pixels_begin);
 }
 
 int vgpu_device_read_scanout(const struct vgpu_device *device, uint32_t scanout_id,

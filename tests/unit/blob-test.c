@@ -115,6 +115,27 @@ static void a_scanout_shows_what_was_there_at_the_flush(void)
 	guest_stop(&guest);
 }
 
+/* Found by the fuzzer of the device: UBSan saw a pointer to before the pixels. */
+static void a_part_is_kept_from_its_first_pixel(void)
+{
+	struct virtio_gpu_set_scanout_blob request = make_scanout(0, 1);
+	struct guest guest;
+
+	guest_start_with(&guest, 2, FEATURES, 0);
+	CU_ASSERT_EQUAL(create_at(&guest, 1, PIXELS, BLOB), OK);
+	request.r = (struct virtio_gpu_rect){.x = 8, .y = 4, .width = 4, .height = 2};
+	CU_ASSERT_EQUAL(guest_command(&guest, &request, sizeof(request)), OK);
+	CU_ASSERT_EQUAL(guest.device->resources.used - sizeof(struct vgpu_resource) -
+				sizeof(struct vgpu_backing_entry),
+			64 + 4 * 4);
+	set_pixel(&guest, 4 * 64 + 8 * 4, 0x112233);
+	set_pixel(&guest, 5 * 64 + 11 * 4, 0x445566);
+	CU_ASSERT_EQUAL(guest_flush(&guest, 1, ALL), OK);
+	CU_ASSERT_EQUAL(guest_pixel(&guest, 0, 0, 0), 0x112233);
+	CU_ASSERT_EQUAL(guest_pixel(&guest, 0, 3, 1), 0x445566);
+	guest_stop(&guest);
+}
+
 static void scanouts_show_parts_of_one_blob(void)
 {
 	struct virtio_gpu_set_scanout_blob request = make_scanout(1, 1);
@@ -526,6 +547,7 @@ static void nothing_is_mapped(void)
 }
 
 static const struct unit_test tests[] = {
+	{"a part is kept from its first pixel", a_part_is_kept_from_its_first_pixel},
 	{"a scanout shows what was there at the flush",
 	 a_scanout_shows_what_was_there_at_the_flush},
 	{"scanouts show parts of one blob", scanouts_show_parts_of_one_blob},
