@@ -2,6 +2,7 @@
 #include "zone_config.h"
 
 #include <cjson/cJSON.h>
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -31,6 +32,10 @@ static void tell(const struct context *context, bool error, const char *format, 
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	snprintf(line, sizeof(line), "%s: %s", context->file, text);
+	/* What is quoted from a file must not end the line or steer a terminal. */
+	for (char *at = line; *at != '\0'; at++)
+		if (iscntrl((unsigned char)*at))
+			*at = '?';
 	context->report->errors += error;
 	context->report->tell(context->report->opaque, error, line);
 }

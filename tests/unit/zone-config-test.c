@@ -233,10 +233,24 @@ static void memory_must_be_there(void)
 	CU_ASSERT_EQUAL(system(path), 0);
 }
 
+/* Found by the fuzzer of JSON files. */
+static void a_report_is_lines(void)
+{
+	struct vgpu_zone_config config;
+	struct told told;
+	char text[2048];
+
+	replace(text, sizeof(text), good, "\"blk\"", "\"b\\nl\\u001b[2Jk\"");
+	load(&told, &config, text);
+	CU_ASSERT_PTR_NULL(strpbrk(told.text, "\x1b\r"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(told.text, "b?l?[2Jk"));
+}
+
 static const struct unit_test tests[] = {
 	{"reads numbers in both syntaxes", reads_both_number_syntaxes},
 	{"says everything that is wrong", says_everything_that_is_wrong},
 	{"holds the gpu against the zone's file", holds_it_against_the_zone},
+	{"a report is lines, whatever the file says", a_report_is_lines},
 	{"zones have numbers", zones_have_numbers},
 	{"a zone's memory must be in the root zone's", memory_must_be_there},
 	{NULL, NULL},
