@@ -300,8 +300,10 @@ static size_t missing(const struct vgpu_vhost_user_screen *screen, uint8_t **to)
 		*to = (uint8_t *)&screen->header + screen->in_len;
 		return header - screen->in_len;
 	}
-	*to = screen->payload + (screen->in_len - header);
-	return header + screen->header.size - screen->in_len;
+	size_t left = header + screen->header.size - screen->in_len;
+	/* Before the first payload there is no place for one. */
+	*to = left != 0 ? screen->payload + (screen->in_len - header) : NULL;
+	return left;
 }
 
 /*

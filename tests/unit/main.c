@@ -29,6 +29,7 @@ extern const struct unit_suite decode_suite;
 extern const struct unit_suite lint_suite;
 extern const struct unit_suite golden_suite;
 extern const struct unit_suite dbus_suite;
+extern const struct unit_suite screen_suite;
 extern const struct unit_suite target_suite;
 extern const struct unit_suite vhost_user_screen_suite;
 extern const struct unit_suite vhost_user_target_suite;
@@ -63,6 +64,7 @@ static const struct unit_suite *const suites[] = {
 	&lint_suite,
 	&golden_suite,
 	&dbus_suite,
+	&screen_suite,
 	&target_suite,
 	&vhost_user_screen_suite,
 	&vhost_user_target_suite,
