@@ -22,7 +22,7 @@ extern const struct unit_suite double_fetch_suite;
 #define OK	VIRTIO_GPU_RESP_OK_NODATA
 #define SIDE	32u
 #define ENTRIES 12u
-#define ROUNDS	20000
+#define ROUNDS	10000
 #define PLACES	24u
 #define SPIED	0x800u /* bytes from GUEST_REQUEST */
 
