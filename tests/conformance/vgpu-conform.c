@@ -521,6 +521,7 @@ static int act(void)
 		fprintf(stderr, PROGRAM ": %s\n", err.text);
 		return UNUSABLE;
 	}
+	table_join(&session.results);
 	if (settings->check)
 		return table_check(session.requirements) ? AS_EXPECTED : UNEXPECTED;
 	if (settings->list) {

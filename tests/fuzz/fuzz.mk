@@ -19,7 +19,7 @@ $(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_SHAR
 	$(link) -fsanitize=fuzzer
 $(BUILD)/tests/fuzz/trace-fuzz: $(call objects,tests/fuzz/trace-forge.c tests/unit/trace-file.c)
 $(BUILD)/tests/fuzz/json-fuzz: $(call objects,tests/unit/trace-file.c \
-	$(addprefix tests/conformance/runner/,profile.c json_file.c outcome.c requirements.c))
+	$(addprefix tests/conformance/runner/,profile.c results.c json_file.c outcome.c requirements.c))
 $(BUILD)/tests/fuzz/make-seeds: $(call objects,$(addprefix tests/fuzz/,make-seeds.c seeds.c trace-seeds.c)) \
 		$(FUZZ_SHARED) $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
 	@mkdir -p $(@D)

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum kind { KIND_DAEMON, KIND_ZONE, KIND_MANIFEST, KIND_PROFILE, NUM_KINDS };
+enum kind { KIND_DAEMON, KIND_ZONE, KIND_MANIFEST, KIND_PROFILE, KIND_RESULTS, NUM_KINDS };
 
 static struct trace_memory memory;
 static struct requirements *requirements;
@@ -125,12 +125,30 @@ static void read_profile(void)
 	profile_free(profile);
 }
 
+static void read_results(void)
+{
+	struct vgpu_error err = {.text = ""};
+	struct results_summary summary;
+	struct results results;
+
+	if (results_read(&results, requirements, memory.path, &err) < 0) {
+		fuzz_check(strlen(err.text) != 0, "a refusal has a reason");
+		return;
+	}
+	fuzz_check(results.count == requirements_count(requirements), "a result for each row");
+	results_summarize(&results, &summary);
+	for (unsigned int i = 0; i < results.count; i++)
+		fuzz_check(outcome_reason(&results.all[i].outcome) != NULL, "a reason is a text");
+	results_fini(&results);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const readers[NUM_KINDS])(void) = {[KIND_DAEMON] = read_daemon,
 							 [KIND_ZONE] = read_zone,
 							 [KIND_MANIFEST] = read_manifest,
-							 [KIND_PROFILE] = read_profile};
+							 [KIND_PROFILE] = read_profile,
+							 [KIND_RESULTS] = read_results};
 
 	if (size == 0)
 		return 0;

@@ -17,15 +17,6 @@ static const char *const kinds[] = {
 };
 #define NUM_KINDS COUNT(kinds)
 
-static const struct vector *find_vector(const char *id)
-{
-	for (unsigned int i = 0; i < conform_num_areas; i++)
-		for (const struct vector *v = conform_areas[i]; v->id != NULL; v++)
-			if (strcmp(v->id, id) == 0)
-				return v;
-	return NULL;
-}
-
 int results_init(struct results *results, const struct requirements *requirements)
 {
 	memset(results, 0, sizeof(*results));
@@ -33,10 +24,8 @@ int results_init(struct results *results, const struct requirements *requirement
 	results->all = calloc(results->count, sizeof(*results->all));
 	if (results->all == NULL)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < results->count; i++) {
+	for (unsigned int i = 0; i < results->count; i++)
 		results->all[i].requirement = requirements_at(requirements, i);
-		results->all[i].vector = find_vector(results->all[i].requirement->id);
-	}
 	return 0;
 }
 

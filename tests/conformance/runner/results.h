@@ -10,7 +10,7 @@
 
 struct result {
 	const struct requirement *requirement;
-	const struct vector *vector; /* NULL: there is none */
+	const struct vector *vector; /* NULL: there is none; see table_join() */
 	bool chosen;		     /* by the call */
 	bool done;		     /* outcome is there */
 	struct outcome outcome;
@@ -35,7 +35,7 @@ struct results_summary {
 	unsigned int unexpected; /* likewise */
 };
 
-/* An empty result for each requirement, with its vector. -ENOMEM. */
+/* An empty result for each requirement. -ENOMEM. */
 int results_init(struct results *results, const struct requirements *requirements);
 void results_fini(struct results *results);
 struct result *results_find(struct results *results, const char *id);

@@ -15,6 +15,21 @@ static bool is_level(const char *level)
 	return false;
 }
 
+static const struct vector *find_vector(const char *id)
+{
+	for (unsigned int i = 0; i < conform_num_areas; i++)
+		for (const struct vector *v = conform_areas[i]; v->id != NULL; v++)
+			if (strcmp(v->id, id) == 0)
+				return v;
+	return NULL;
+}
+
+void table_join(struct results *results)
+{
+	for (unsigned int i = 0; i < results->count; i++)
+		results->all[i].vector = find_vector(results->all[i].requirement->id);
+}
+
 static unsigned int num_vectors(const char *id)
 {
 	unsigned int count = 0;

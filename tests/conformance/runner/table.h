@@ -6,6 +6,8 @@
 #include "conformance/runner/results.h"
 #include "conformance/runner/selection.h"
 
+/* Gives each result the vector that asks for it. */
+void table_join(struct results *results);
 /*
  * Prints what does not fit: a vector without a row, two for one, a vector for a
  * row that says why there is none. Lists rows without a vector. True: all fits.
