@@ -84,18 +84,15 @@ static void updates_stay_in_their_picture(void)
 	struct vgpu_vhost_user_screen *screen;
 	struct vgpu_frame frame = {0};
 	struct vgpu_error err;
-	struct {
-		struct gpu_update head;
-		uint32_t pixels[16];
-	} update = {.head = {.width = 4, .height = 4}};
+	uint32_t update[5 + 16] = {0, 0, 0, 4, 4}; /* a struct gpu_update with its pixels */
 	int fd = open_screen(&screen);
 
-	memset(update.pixels, 0xff, sizeof(update.pixels));
+	memset(update + 5, 0xff, sizeof(update) - sizeof(struct gpu_update));
 	say(fd, GPU_SCANOUT, &scanout, sizeof(scanout));
 	for (size_t i = 0; i < sizeof(corners) / sizeof(corners[0]); i++) {
-		update.head.x = corners[i][0];
-		update.head.y = corners[i][1];
-		say(fd, GPU_UPDATE, &update, sizeof(update));
+		update[1] = corners[i][0];
+		update[2] = corners[i][1];
+		say(fd, GPU_UPDATE, update, sizeof(update));
 	}
 	CU_ASSERT_EQUAL(settle(screen), 0);
 	CU_ASSERT_EQUAL(vgpu_vhost_user_screen_capture(screen, 0, &frame, &err), 0);
