@@ -147,8 +147,9 @@ $(BUILD)/obj/tests/conformance/report/page.o: $(wildcard tests/conformance/repor
 $(BUILD)/obj/replayer/report/html.o: replayer/report/page.css replayer/report/page.js
 $(BUILD)/obj/replayer/report/replay_report.o: replayer/report/replay.css replayer/report/viewer.js
 # The unit tests see what is allocated, and can make it fail.
+ALLOCATORS := malloc calloc realloc reallocarray strdup strndup free
 $(BUILD)/unit-tests: $(call objects,$(UNIT_SRC)) $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
-	$(link) -lcunit $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray free)
+	$(link) -lcunit $(addprefix -Wl$(comma)--wrap=,$(ALLOCATORS))
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
 	@mkdir -p $(@D)
 	$(link)

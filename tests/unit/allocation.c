@@ -11,11 +11,15 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
 void *__real_reallocarray(void *old, size_t count, size_t size);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t len);
 void __real_free(void *old);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void *__wrap_reallocarray(void *old, size_t count, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t len);
 void __wrap_free(void *old);
 
 static _Thread_local long live;
@@ -79,6 +83,16 @@ void *__wrap_reallocarray(void *old, size_t count, size_t size)
 		return NULL;
 	return old == NULL ? count_new(__real_reallocarray(old, count, size))
 			   : __real_reallocarray(old, count, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return fails() ? NULL : count_new(__real_strdup(text));
+}
+
+char *__wrap_strndup(const char *text, size_t len)
+{
+	return fails() ? NULL : count_new(__real_strndup(text, len));
 }
 
 void __wrap_free(void *old)

@@ -33,6 +33,7 @@ extern const struct unit_suite screen_suite;
 extern const struct unit_suite target_suite;
 extern const struct unit_suite vhost_user_screen_suite;
 extern const struct unit_suite vhost_user_target_suite;
+extern const struct unit_suite no_memory_suite;
 extern const struct unit_suite set_suite;
 extern const struct unit_suite player_suite;
 extern const struct unit_suite blob_replay_suite;
@@ -68,6 +69,7 @@ static const struct unit_suite *const suites[] = {
 	&target_suite,
 	&vhost_user_screen_suite,
 	&vhost_user_target_suite,
+	&no_memory_suite,
 	&set_suite,
 	&player_suite,
 	&blob_replay_suite,
