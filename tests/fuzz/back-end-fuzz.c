@@ -246,32 +246,66 @@ static void op_used(struct back_end *back, struct program_op *op)
 	__atomic_store_n(&used->idx, used->idx + (uint16_t)program_number(op, 2), __ATOMIC_RELEASE);
 }
 
+/* Whether there is what the operation is about. */
+static bool possible(const struct back_end *back, uint8_t op)
+{
+	switch (op) {
+	case OP_DISPLAY:
+	case OP_NOISE:
+		return back->display >= 0;
+	case OP_MEMORY:
+		return back->memory != NULL;
+	case OP_USED:
+		return back->used[0] != 0;
+	default:
+		return true;
+	}
+}
+
+/* An operation between messages; false: it is none. */
+static bool do_between(struct back_end *back, uint8_t kind, struct program_op *op)
+{
+	switch (kind) {
+	case OP_DISPLAY:
+		op_display(back, op);
+		return true;
+	case OP_NOISE:
+		op_noise(back, op);
+		return true;
+	case OP_MEMORY:
+		op_memory(back, op);
+		return true;
+	case OP_USED:
+		op_used(back, op);
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Takes operations up to one that answers. False: nothing is said after it. */
 static bool take_turn(struct back_end *back, struct turn *turn)
 {
+	const uint8_t *at = back->program;
+	size_t left = back->size;
 	struct program_op op;
 
-	while (program_next(&back->program, &back->size, &op)) {
-		switch (op.kind % NUM_BACK_END_OPS) {
-		case OP_DISPLAY:
-			op_display(back, &op);
+	while (program_next(&at, &left, &op)) {
+		uint8_t kind = op.kind % NUM_BACK_END_OPS;
+
+		/* It waits for its time. */
+		if (!possible(back, kind))
+			break;
+		back->program = at;
+		back->size = left;
+		if (do_between(back, kind, &op))
 			continue;
-		case OP_NOISE:
-			op_noise(back, &op);
-			continue;
-		case OP_MEMORY:
-			op_memory(back, &op);
-			continue;
-		case OP_USED:
-			op_used(back, &op);
-			continue;
-		case OP_WRONG:
+		if (kind == OP_WRONG) {
 			put(back->fd, op.bytes, op.len);
 			return false;
-		default:
-			reply(back, turn, op.kind % NUM_BACK_END_OPS == OP_CHANGED ? &op : NULL);
-			return true;
 		}
+		reply(back, turn, kind == OP_CHANGED ? &op : NULL);
+		return true;
 	}
 	reply(back, turn, NULL);
 	return true;
@@ -387,7 +421,7 @@ static void drive(struct vgpu_target *target, struct vgpu_error *err)
 	target->ops->read(target, VIRTIO_MMIO_CONFIG, 4, &value, err);
 	target->ops->write(target, VIRTIO_MMIO_CONFIG + 4, 4, 1, err);
 	/* A second life. */
-	if (ret == 0 && set_up(&driver, err) == 0)
+	if (set_up(&driver, err) == 0)
 		look(target, err);
 	vgpu_driver_fini(&driver);
 }
