@@ -211,13 +211,12 @@ static size_t run_length(const struct vgpu_trace_segment *segments, size_t count
 /* As runs {count, len, distance from the end of the segment before, stride - len}. */
 static void put_segments(struct bytes *out, const struct vgpu_trace_request *request)
 {
-	const struct vgpu_trace_segment *segment = request->segments;
-	const struct vgpu_trace_segment *end = segment + request->num_segments;
 	uint64_t expected = 0;
 
 	bytes_put_uint(out, request->num_segments);
-	while (segment < end) {
-		size_t count = run_length(segment, (size_t)(end - segment));
+	for (size_t at = 0; at < request->num_segments;) {
+		const struct vgpu_trace_segment *segment = &request->segments[at];
+		size_t count = run_length(segment, request->num_segments - at);
 
 		bytes_put_uint(out, count);
 		bytes_put_uint(out, segment->len);
@@ -225,8 +224,8 @@ static void put_segments(struct bytes *out, const struct vgpu_trace_request *req
 		if (count > 1)
 			bytes_put_int(out,
 				      (int64_t)(segment[1].gpa - segment[0].gpa - segment[0].len));
-		segment += count;
-		expected = segment[-1].gpa + segment[-1].len;
+		expected = segment[count - 1].gpa + segment[count - 1].len;
+		at += count;
 	}
 }
 
