@@ -10,7 +10,8 @@
 
 #define BIT(n) (1ull << (n))
 
-/* What the kernel's header may lack. */
+/* What the kernel's headers may lack. */
+#define RING_RESET    40
 #define SHM_SEL	      0x0ac
 #define SHM_LEN_LOW   0x0b0
 #define SHM_BASE_HIGH 0x0bc
@@ -233,8 +234,9 @@ static void check_size(struct lint *lint)
 {
 	const struct lint_registers *registers = &lint->registers;
 	uint32_t size = registers->queue_size;
+	bool split = (registers->accepted & BIT(VIRTIO_F_RING_PACKED)) == 0;
 
-	if (size == 0 || (size & (size - 1)) != 0 ||
+	if (size == 0 || (split && (size & (size - 1)) != 0) ||
 	    (registers->size_max != 0 && size > registers->size_max))
 		FIND(lint, QUE_002, "Queue %u has size %u, QueueSizeMax is %u.",
 		     registers->queue_sel, size, registers->size_max);
@@ -248,13 +250,23 @@ static void write_ready(struct lint *lint, bool ready)
 
 	if (ready) {
 		check_size(lint);
-		/* A queue that was stopped may start again with RING_RESET (40) only. */
-		if (!agreed || (running && (registers->accepted & BIT(40)) == 0))
+		/* A queue that was stopped may start again with RING_RESET only. */
+		if (!agreed || (running && (registers->accepted & BIT(RING_RESET)) == 0))
 			FIND(lint, INI_005, "Queue %u was made ready with Status 0x%02x.",
 			     registers->queue_sel, registers->status);
 	}
-	if (registers->queue_sel < VGPU_NUM_QUEUES)
-		registers->ready[registers->queue_sel] = ready;
+	if (registers->queue_sel >= VGPU_NUM_QUEUES)
+		return;
+	registers->ready[registers->queue_sel] = ready;
+	/* START told the sizes of those that were ready when the driver began. */
+	if (ready && running)
+		lint->guest.queue_size[registers->queue_sel] = registers->queue_size;
+}
+
+static void reset_queue(struct lint_registers *registers, uint32_t value)
+{
+	if (value == 1 && registers->queue_sel < VGPU_NUM_QUEUES)
+		registers->ready[registers->queue_sel] = false;
 }
 
 static void write_queue(struct lint *lint, const struct vgpu_trace_register *reg)
@@ -332,6 +344,9 @@ static void see_write(struct lint *lint, const struct vgpu_trace_register *reg)
 	case VIRTIO_MMIO_QUEUE_USED_LOW:
 	case VIRTIO_MMIO_QUEUE_USED_HIGH:
 		write_queue(lint, reg);
+		break;
+	case QUEUE_RESET:
+		reset_queue(registers, value);
 		break;
 	case VIRTIO_MMIO_STATUS:
 		write_status(lint, value);

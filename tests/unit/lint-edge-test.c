@@ -3,8 +3,15 @@
 #include "lint-driver.h"
 
 #include <endian.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
+
+#define BIT(n) (1ull << (n))
+
+/* What the kernel's headers may lack. */
+#define RING_RESET  40
+#define QUEUE_RESET 0x0c0
 
 #define EDGE  DRIVE_EDGE
 #define BYTES (EDGE * EDGE * 4)
@@ -15,7 +22,7 @@ static const struct vgpu_rect whole = {0, 0, EDGE, EDGE};
 
 static void two_requests(struct drive *drive, bool wrong)
 {
-	drive->accepted &= ~(1ull << VIRTIO_RING_F_INDIRECT_DESC);
+	drive->accepted &= ~BIT(VIRTIO_RING_F_INDIRECT_DESC);
 	drive->size = wrong ? 2 : 4;
 	drive_begin(drive);
 }
@@ -30,6 +37,50 @@ static void empty_queue(struct drive *drive, bool wrong)
 {
 	drive->size = wrong ? 0 : 1;
 	drive_registers_without(drive, DRIVE_ALL);
+}
+
+/* Only split rings have a power of two. */
+static void packed_queue(struct drive *drive, bool wrong)
+{
+	drive->size = 48;
+	drive->offered |= BIT(VIRTIO_F_RING_PACKED);
+	if (!wrong)
+		drive->accepted |= BIT(VIRTIO_F_RING_PACKED);
+	drive_registers_without(drive, DRIVE_ALL);
+}
+
+/* A queue that was reset is not ready, so all of it may be written again. */
+static void queue_after_its_reset(struct drive *drive, bool wrong)
+{
+	drive->offered |= BIT(RING_RESET);
+	drive->accepted |= BIT(RING_RESET);
+	drive_registers_without(drive, DRIVE_ALL);
+	drive_write(drive, VIRTIO_MMIO_QUEUE_SEL, 0);
+	if (!wrong)
+		drive_write(drive, QUEUE_RESET, 1);
+	drive_queue(drive, 0, drive->size);
+}
+
+/* And it may be longer than it was when the driver began. */
+static void longer_after_its_reset(struct drive *drive, bool wrong)
+{
+	const struct virtio_gpu_ctrl_hdr info = drive_header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+	const struct vgpu_chain_desc descs[] = {
+		{8, false}, {8, false}, {4, false}, {4, false}, {408, true}};
+
+	drive->size = 4;
+	drive->offered |= BIT(RING_RESET);
+	drive->accepted |= BIT(RING_RESET);
+	drive_registers_without(drive, DRIVE_ALL);
+	drive_begin(drive);
+	drive_write(drive, VIRTIO_MMIO_QUEUE_SEL, 0);
+	drive_write(drive, QUEUE_RESET, 1);
+	drive_queue(drive, 0, wrong ? 4 : 8);
+	drive_chain(drive, (struct vgpu_trace_request){.indirect_at = -1,
+						       .descs = descs,
+						       .num_descs = 5,
+						       .request = (const uint8_t *)&info,
+						       .request_len = sizeof(info)});
 }
 
 static void half_a_probe(struct drive *drive, bool wrong)
@@ -345,6 +396,9 @@ const struct lint_case lint_edge_cases[] = {
 	{QUE_001, two_requests},
 	{QUE_002, largest_queue},
 	{QUE_002, empty_queue},
+	{QUE_002, packed_queue},
+	{QUE_003, queue_after_its_reset},
+	{QUE_004, longer_after_its_reset},
 	{INI_007, half_a_probe},
 	{INT_001, one_interrupt},
 	{INT_004, some_answers},
