@@ -281,10 +281,10 @@ uint8_t *vgpu_scanout_pixel(const struct vgpu_device *device, uint32_t scanout_i
 	const struct vgpu_resource *resource =
 		vgpu_resource_find(&device->resources, scanout->resource_id);
 
-	/* What is kept can begin after the picture does, so the sum is made first. */
-	size_t at = layout->offset + (scanout->rect.y + y) * layout->stride +
-		    ((size_t)scanout->rect.x + x) * VGPU_BYTES_PER_PIXEL;
+	uint64_t row = (uint64_t)scanout->rect.y + y, column = (uint64_t)scanout->rect.x + x;
+	uint64_t at = layout->offset + row * layout->stride + column * VGPU_BYTES_PER_PIXEL;
 
+	/* A copy of a part of a blob begins behind what the layout's offset says. */
 	return resource->pixels + (at - resource->pixels_begin);
 }
 
