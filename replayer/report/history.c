@@ -126,6 +126,7 @@ void vgpu_history_add(struct vgpu_history *history, const struct vgpu_trace_requ
 		set_scanout(history, request);
 		return;
 	case VIRTIO_GPU_CMD_RESOURCE_CREATE_2D:
+	case VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB: /* whose id is in the same place */
 		forget(history,
 		       field(request, offsetof(struct virtio_gpu_resource_create_2d, resource_id)));
 		return;

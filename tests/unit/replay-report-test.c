@@ -196,6 +196,16 @@ static void create(struct vgpu_history *history, uint32_t resource)
 	play(history, &request, sizeof(request), VIRTIO_GPU_RESP_OK_NODATA);
 }
 
+static void create_blob(struct vgpu_history *history, uint32_t resource)
+{
+	const struct virtio_gpu_resource_create_blob request = {
+		.hdr.type = htole32(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB),
+		.resource_id = htole32(resource),
+	};
+
+	play(history, &request, sizeof(request), VIRTIO_GPU_RESP_OK_NODATA);
+}
+
 /* The request that wrote the pixel; -1: none. */
 static int writer(const struct vgpu_history *history, uint32_t x, uint32_t y)
 {
@@ -233,6 +243,10 @@ static void the_last_transfer_of_a_pixel_is_found(void)
 	CU_ASSERT_EQUAL(request.number, 5);
 	CU_ASSERT_TRUE(has(request.text, "TRANSFER_TO_HOST_2D resource=5 rect=20x20+10+10"));
 	create(history, 5);
+	CU_ASSERT_EQUAL(writer(history, 6, 10), -1);
+	transfer(history, 5, 10, VIRTIO_GPU_RESP_OK_NODATA); /* 7 */
+	CU_ASSERT_EQUAL(writer(history, 6, 10), 7);
+	create_blob(history, 5);
 	CU_ASSERT_EQUAL(writer(history, 6, 10), -1);
 	vgpu_history_free(history);
 }
