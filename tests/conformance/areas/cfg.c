@@ -5,10 +5,10 @@
 #include <endian.h>
 #include <string.h>
 
-extern /* What the front end of a device tells of displays and their events is not the device's. */
-#define OWN .needs = NEED_REGISTERS
+extern const struct vector cfg_vectors[];
 
-	const struct vector cfg_vectors[];
+/* What the front end of a device tells of displays and their events is not the device's. */
+#define OWN .needs = NEED_REGISTERS
 
 enum { EVENTS_READ = 0, EVENTS_CLEAR = 4, NUM_SCANOUTS = 8, NUM_CAPSETS = 12 };
 
