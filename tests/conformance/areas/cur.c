@@ -110,11 +110,24 @@ static void expect_pointer(struct rig *t, uint32_t scanout, const struct pointer
 	expect_image(t, &cursor, p->argb);
 }
 
+static bool is_transparent(const struct vgpu_cursor *cursor)
+{
+	for (uint32_t i = 0; i < PIXELS; i++)
+		if (cursor->pixels[i] >> 24 != 0)
+			return false;
+	return true;
+}
+
+/* Nobody sees a cursor that is transparent either. */
 static void expect_hidden(struct rig *t, uint32_t scanout)
 {
-	if (is_cursor_seen(t))
-		check(t, !cursor_of(t, scanout).visible, "the cursor of scanout %u is visible",
-		      scanout);
+	if (!is_cursor_seen(t))
+		return;
+	const struct vgpu_cursor cursor = cursor_of(t, scanout);
+
+	if (check(t, !cursor.visible || is_transparent(&cursor),
+		  "the cursor of scanout %u is visible", scanout))
+		prefer(t, !cursor.visible, "a transparent cursor is shown, best would be none");
 }
 
 /* A cursor on scanout 0: what is there before something is tried. */

@@ -242,14 +242,15 @@ static void unref_cursor(struct rig *t)
 static void unref_drops_backing(struct rig *t)
 {
 	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
+	const struct picture *p = pattern(t, 64, 64, 3);
 
 	expect_ok(t, unref(t, r.id));
 	expect_ok(t, create_2d(t, r.id, 64, 64, B8G8R8X8));
-	store(t, &r, pattern(t, 64, 64, 3));
+	store(t, &r, p);
 	expect_error(t, transfer(t, whole(&r), 0, r.id), VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
 	expect_ok(t, attach_one(t, r.id, guest_alloc(t, r.size), r.size));
 	show(t, &r, 0);
-	expect_screen(t, 0, picture(t, 64, 64));
+	expect_off(t, 0, p);
 }
 
 /* The transfer still finds its resource, and what comes later does not. */
@@ -275,8 +276,9 @@ static void unref_behind_transfer(struct rig *t)
 	collect(t, pending, 2, replies);
 	expect_ok(t, replies[0]);
 	expect_ok(t, replies[1]);
-	check(t, replies[0].order == 0 && replies[1].order == 1,
-	      "UNREF is answered before the transfer");
+	/* A command without a fence may be answered before it is executed. */
+	prefer(t, replies[0].order == 0 && replies[1].order == 1,
+	       "UNREF is answered before the transfer");
 	check(t,
 	      (replies[0].hdr.flags & VIRTIO_GPU_FLAG_FENCE) != 0 && replies[0].hdr.fence_id == 77,
 	      "the transfer's flags are 0x%x and its fence is %llu", replies[0].hdr.flags,

@@ -249,10 +249,10 @@ static void offset_of_64_bits(struct rig *t)
 static void short_backing(struct rig *t)
 {
 	static const struct virtio_gpu_rect rects[] = {{0, 0, 64, 64}, {1, 0, 63, 64}};
-	struct resource r = bare_2d(t, 64, 64, B8G8R8X8);
-	struct picture *expected = picture(t, 64, 64);
+	struct resource r = resource_2d(t, 64, 64, B8G8R8X8);
+	struct picture *expected = copy_of(t, show_pattern(t, &r, 0));
 
-	r.gpa = guest_alloc(t, 4ull * 4096);
+	expect_ok(t, detach(t, r.id));
 	expect_ok(t, attach_one(t, r.id, r.gpa, 4096));
 	for (unsigned int i = 0; i < COUNT(rects); i++) {
 		const struct virtio_gpu_rect there = rect(rects[i].x, 0, rects[i].width, 16);
