@@ -175,8 +175,8 @@ static void push(struct vgpu_virtqueue *queue, const struct vgpu_chain *chain, u
 
 	if (len > 0)
 		flags |= VRING_DESC_F_WRITE;
-	desc->id = chain->id;
-	desc->len = len;
+	WRITE_ONCE(desc->id, chain->id);
+	WRITE_ONCE(desc->len, len);
 	/* What was written is visible before the flags are. */
 	__atomic_store_n(&desc->flags, (uint16_t)flags, __ATOMIC_RELEASE);
 	queue->next_used = advance(queue, queue->next_used, chain->slots);

@@ -10,6 +10,8 @@
 
 /* Everything in guest memory may change while it is read. */
 #define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
+/* A guest that writes there at the same time breaks its own ring, and no more. */
+#define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
 
 /* One of a ring's three areas: its bytes, and what its address is a multiple of. */
 struct vgpu_ring_area {

@@ -29,7 +29,7 @@ static void start(struct vgpu_virtqueue *queue, uint32_t index)
 	 * driver expects zero; it may not have cleared memory that an earlier
 	 * driver used, and would take a stale index for answers.
 	 */
-	used->flags = 0;
+	WRITE_ONCE(used->flags, 0);
 	__atomic_store_n(&used->idx, queue->next_used, __ATOMIC_RELEASE);
 }
 
@@ -117,8 +117,8 @@ static void push(struct vgpu_virtqueue *queue, const struct vgpu_chain *chain, u
 	struct vring_used *used = queue->device;
 	struct vring_used_elem *elem = &used->ring[queue->next_used % queue->info.size];
 
-	elem->id = chain->head;
-	elem->len = len;
+	WRITE_ONCE(elem->id, chain->head);
+	WRITE_ONCE(elem->len, len);
 	queue->next_used++;
 	/* The element and the answer are visible before the index (VG-SPL-002). */
 	__atomic_store_n(&used->idx, queue->next_used, __ATOMIC_RELEASE);
