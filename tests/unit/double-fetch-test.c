@@ -13,6 +13,7 @@
 #include "guest.h"
 #include "unit.h"
 
+#include <linux/virtio_config.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -185,6 +186,8 @@ struct flipper {
 	unsigned int num_places;
 	atomic_bool stop;
 	pthread_t thread;
+	bool packed;
+	unsigned int position; /* in a packed ring */
 	unsigned int done, refused, wrong;
 };
 
@@ -285,20 +288,55 @@ static void put_request(struct flipper *flipper, const void *request, uint32_t l
 	guest_set_desc(guest, 0, 1, GUEST_RAM + GUEST_RESPONSE, 24, 2, 0);
 }
 
+static void offer_split(struct flipper *flipper)
+{
+	struct vring_avail *avail = flipper->guest.avail[0];
+	uint16_t index = __atomic_load_n(&avail->idx, __ATOMIC_RELAXED);
+
+	__atomic_store_n(&avail->ring[index % GUEST_QUEUE_SIZE], 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&avail->idx, (uint16_t)(index + 1), __ATOMIC_RELAXED);
+}
+
+static void put_packed(struct flipper *flipper, unsigned int position, uint64_t addr, uint32_t len,
+		       unsigned int flags)
+{
+	struct vring_packed_desc *ring = (void *)flipper->guest.desc[0];
+	struct vring_packed_desc *desc = &ring[position % GUEST_QUEUE_SIZE];
+	bool wrap = position % (2 * GUEST_QUEUE_SIZE) < GUEST_QUEUE_SIZE;
+
+	flags |= 1u << (wrap ? VRING_PACKED_DESC_F_AVAIL : VRING_PACKED_DESC_F_USED);
+	__atomic_store_n(&desc->addr, addr, __ATOMIC_RELAXED);
+	__atomic_store_n(&desc->len, len, __ATOMIC_RELAXED);
+	__atomic_store_n(&desc->id, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&desc->flags, (uint16_t)flags, __ATOMIC_RELEASE);
+}
+
+/* Two descriptors each time, the first of them last. */
+static void offer_packed(struct flipper *flipper, uint32_t len)
+{
+	unsigned int at = flipper->position;
+
+	put_packed(flipper, at + 1, GUEST_RAM + GUEST_RESPONSE, 24, VRING_DESC_F_WRITE);
+	put_packed(flipper, at, GUEST_RAM + GUEST_REQUEST, len, VRING_DESC_F_NEXT);
+	flipper->position += 2;
+}
+
+static void offer(struct flipper *flipper)
+{
+	if (flipper->packed)
+		offer_packed(flipper, sizeof(struct virtio_gpu_transfer_to_host_2d));
+	else
+		offer_split(flipper);
+}
+
 static void run(struct flipper *flipper)
 {
 	struct guest *guest = &flipper->guest;
 	unsigned int rounds = 0;
 
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&flipper->thread, NULL, flip, flipper), 0);
-	/* Until both sides have been seen, and not for ever. */
 	for (; rounds < ROUNDS && !vgpu_device_needs_reset(guest->device); rounds++) {
-		uint16_t next =
-			(uint16_t)(__atomic_load_n(&guest->avail[0]->idx, __ATOMIC_RELAXED) + 1);
-
-		__atomic_store_n(&guest->avail[0]->ring[(next - 1) % GUEST_QUEUE_SIZE], 0,
-				 __ATOMIC_RELAXED);
-		__atomic_store_n(&guest->avail[0]->idx, next, __ATOMIC_RELAXED);
+		offer(flipper);
 		guest_write(guest, 0x050, 0);
 	}
 	atomic_store(&flipper->stop, true);
@@ -349,18 +387,71 @@ static void pixels_that_change_do_no_harm(void)
 	flipper_stop(&flipper);
 }
 
+static void command_packed(struct flipper *flipper, const void *request, uint32_t len)
+{
+	memcpy(flipper->guest.ram + GUEST_REQUEST, request, len);
+	offer_packed(flipper, len);
+	guest_write(&flipper->guest, 0x050, 0);
+	CU_ASSERT_EQUAL(guest_response(&flipper->guest)->type, OK);
+}
+
+/* The same resource as on split rings, made on a packed one. */
+static void set_up_packed(struct flipper *flipper)
+{
+	struct {
+		struct virtio_gpu_resource_attach_backing head;
+		struct virtio_gpu_mem_entry entry;
+	} attach = {.head = {.hdr.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
+			     .resource_id = 1,
+			     .nr_entries = 1},
+		    .entry = {.addr = GUEST_RAM + GUEST_PIXELS, .length = SIDE * SIDE * 4}};
+	struct virtio_gpu_resource_create_2d create = {.hdr.type =
+							       VIRTIO_GPU_CMD_RESOURCE_CREATE_2D,
+						       .resource_id = 1,
+						       .format = 1,
+						       .width = SIDE,
+						       .height = SIDE};
+
+	vgpu_device_set_observer(flipper->guest.device, NULL, NULL);
+	guest_init_device(&flipper->guest, GUEST_FEATURES | 1ull << VIRTIO_F_RING_PACKED);
+	flipper->packed = true;
+	command_packed(flipper, &create, sizeof(create));
+	command_packed(flipper, &attach, sizeof(attach));
+	vgpu_device_set_observer(flipper->guest.device, &observer, flipper);
+	memcpy(flipper->guest.ram + GUEST_REQUEST, &whole_transfer, sizeof(whole_transfer));
+}
+
 /* The device may ask for a reset, at once or later, and do nothing else. */
-static void check_ring(void (*places)(struct flipper *flipper))
+static void check_ring(void (*places)(struct flipper *flipper), bool packed)
 {
 	struct flipper flipper;
+	unsigned int done = 0;
 
 	for (int i = 0; i < 40; i++) {
 		flipper_start(&flipper);
 		put_request(&flipper, &whole_transfer, sizeof(whole_transfer));
+		if (packed)
+			set_up_packed(&flipper);
 		places(&flipper);
 		run(&flipper);
+		done += flipper.done;
 		set_up(&flipper);
 		flipper_stop(&flipper);
+	}
+	CU_ASSERT_NOT_EQUAL(done, 0);
+}
+
+static void flip_packed(struct flipper *flipper)
+{
+	struct vring_packed_desc *desc = (void *)flipper->guest.desc[0];
+
+	for (unsigned int i = 0; i < 4; i++) {
+		unsigned int slot = (flipper->position + i) % GUEST_QUEUE_SIZE;
+
+		add_place(flipper, (uint8_t *)&desc[slot].len + i, 0, 0xff);
+		add_place(flipper, (uint8_t *)&desc[slot].flags, 1, i % 2 != 0 ? 4 : 3);
+		add_place(flipper, (uint8_t *)&desc[slot].flags + 1, 0, 0x80);
+		add_place(flipper, (uint8_t *)&desc[slot].addr + 3, GUEST_RAM >> 24, 0xff);
 	}
 }
 
@@ -387,25 +478,34 @@ static void flip_links(struct flipper *flipper)
 static void flip_indices(struct flipper *flipper)
 {
 	struct vring_avail *avail = flipper->guest.avail[0];
+	struct vring_used *used = flipper->guest.used[0];
 
 	for (unsigned int i = 0; i < GUEST_QUEUE_SIZE; i++)
 		add_place(flipper, &avail->ring[i], 0, 0x77);
 	add_place(flipper, (uint8_t *)&avail->idx + 1, 0, 0x40);
+	/* And what is the device's to write. */
+	add_place(flipper, &used->ring[0].len, 0, 0xff);
+	add_place(flipper, &used->idx, 0, 0xff);
 }
 
 static void descriptors_that_change_do_no_harm(void)
 {
-	check_ring(flip_descriptors);
+	check_ring(flip_descriptors, false);
 }
 
 static void links_that_change_do_no_harm(void)
 {
-	check_ring(flip_links);
+	check_ring(flip_links, false);
 }
 
 static void indices_that_change_do_no_harm(void)
 {
-	check_ring(flip_indices);
+	check_ring(flip_indices, false);
+}
+
+static void packed_descriptors_that_change_do_no_harm(void)
+{
+	check_ring(flip_packed, true);
 }
 
 static const struct unit_test tests[] = {
@@ -415,6 +515,7 @@ static const struct unit_test tests[] = {
 	{"the rectangle that is checked is used", the_rectangle_that_is_checked_is_used},
 	{"pixels that change do no harm", pixels_that_change_do_no_harm},
 	{"descriptors that change do no harm", descriptors_that_change_do_no_harm},
+	{"packed descriptors that change do no harm", packed_descriptors_that_change_do_no_harm},
 	{"links that change do no harm", links_that_change_do_no_harm},
 	{"indices that change do no harm", indices_that_change_do_no_harm},
 	{NULL, NULL},
