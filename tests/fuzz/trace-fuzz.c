@@ -106,6 +106,8 @@ static void read_trace(void)
 	vgpu_trace_dump(memory.path, &json, nowhere, &err);
 	vgpu_trace_info(memory.path, &text, nowhere, &err);
 	vgpu_trace_info(memory.path, &json, nowhere, &err);
+	vgpu_trace_lint(memory.path, &text, nowhere, &err);
+	vgpu_trace_lint(memory.path, &json, nowhere, &err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
