@@ -99,7 +99,7 @@ REPLAYER_OBJ := $(call objects,$(REPLAYER_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help setup demo conformance check unit programs replay golden-check vectors bench
+.PHONY: all help setup demo conformance check unit programs replay golden-check vectors
 .PHONY: conform-vhost-user report-test coverage mutants results results-check
 .PHONY: format lint lint-format lint-tidy lint-cppcheck lint-man lint-shell
 .PHONY: install uninstall dist sysroot clean FORCE
@@ -219,10 +219,6 @@ results-check: all
 golden-check: all
 	$(if $(TRACES),$(EMULATOR) $(BUILD)/vgpu-replay --check-golden --jobs $(JOBS) $(TRACES))
 
-## replay speed on the built-in device, beside memcpy; latency of a zone's accesses
-bench: $(BUILD)/tests/bench/bench hvisor-bench
-	$< $(TRACES)
-
 ## report of the lines that the tests execute, in build-coverage/html
 coverage:
 	@rm -rf build-coverage
@@ -232,6 +228,7 @@ coverage:
 include tests/guests/guests.mk
 include tests/hvisor-sim/sim.mk
 include tests/fuzz/fuzz.mk
+include tests/bench/bench.mk
 
 # ---- editors and style ---------------------------------------------------------
 

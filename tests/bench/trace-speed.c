@@ -31,7 +31,7 @@ struct times {
 
 static int fail(const char *path, const char *text)
 {
-	fprintf(stderr, "bench: %s: %s\n", path, text);
+	fprintf(stderr, "trace-speed: %s: %s\n", path, text);
 	return 2;
 }
 
@@ -227,7 +227,7 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	if (argc < 2) {
-		fprintf(stderr, "Usage: bench TRACE...\n");
+		fprintf(stderr, "Usage: trace-speed TRACE...\n");
 		return 2;
 	}
 	print_header();

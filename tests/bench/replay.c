@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole replay from a file on the built-in target, beside what it is made of. */
+#include "replay.h"
+#include "bench/bench.h"
+#include "bench/guest.h"
+#include "bench/record.h"
+#include "trace/format.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#define WIDTH	 1280u
+#define HEIGHT	 800u
+#define FRAMES	 60u
+#define PICTURES 8u
+
+struct whole {
+	char path[512];
+	struct guest guest;
+	uint32_t **pictures;
+	struct vgpu_frame frame;
+};
+
+/* ---- decompression alone ------------------------------------------------------------- */
+
+static int decompress(ZSTD_DCtx *zstd, const uint8_t *stored, size_t len, uint8_t *raw)
+{
+	ZSTD_inBuffer in = {.src = stored, .size = len};
+
+	while (in.pos < in.size) {
+		ZSTD_outBuffer out = {.dst = raw, .size = TRACE_MAX_BLOCK};
+
+		if (ZSTD_isError(ZSTD_decompressStream(zstd, &out, &in)))
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+static int decompress_file(const uint8_t *file, size_t size, ZSTD_DCtx *zstd, uint8_t *raw)
+{
+	size_t at = sizeof(struct trace_file_header);
+	int ret = 0;
+
+	while (ret == 0 && at + sizeof(struct trace_block_header) < size) {
+		struct trace_block_header header;
+
+		memcpy(&header, file + at, sizeof(header));
+		at += sizeof(header);
+		if ((le16toh(header.flags) & TRACE_FLAG_RESTART) != 0)
+			ZSTD_DCtx_reset(zstd, ZSTD_reset_session_only);
+		if (le16toh(header.type) == TRACE_BLOCK_RECORDS)
+			ret = decompress(zstd, file + at, le32toh(header.stored_len), raw);
+		at += le32toh(header.stored_len);
+	}
+	return ret;
+}
+
+static int run_decompress(void *opaque, double *value, struct vgpu_error *err)
+{
+	const struct whole *whole = opaque;
+	int fd = open(whole->path, O_RDONLY | O_CLOEXEC), ret = -ENOMEM;
+	struct stat info = {0};
+
+	if (fd < 0 || fstat(fd, &info) < 0)
+		return vgpu_error_set(err, errno, "%s", whole->path);
+	uint8_t *file = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	uint8_t *raw = malloc(TRACE_MAX_BLOCK);
+	ZSTD_DCtx *zstd = ZSTD_createDCtx();
+	close(fd);
+	double begin = bench_wall_seconds();
+	if (file != MAP_FAILED && raw != NULL && zstd != NULL)
+		ret = decompress_file(file, (size_t)info.st_size, zstd, raw);
+	*value = bench_wall_seconds() - begin;
+	if (file != MAP_FAILED)
+		munmap(file, (size_t)info.st_size);
+	free(raw);
+	ZSTD_freeDCtx(zstd);
+	return ret == 0 ? 0 : vgpu_error_set(err, -ret, "%s cannot be decompressed", whole->path);
+}
+
+/* ---- transfer, hash and comparison alone --------------------------------------------------- */
+
+static int run_work(void *opaque, double *value, struct vgpu_error *err)
+{
+	struct whole *whole = opaque;
+	struct guest *guest = &whole->guest;
+	struct vgpu_frame_hash seen[PICTURES] = {0};
+	double begin = bench_wall_seconds();
+
+	for (unsigned int i = 0; i < FRAMES; i++) {
+		unsigned int picture = i % PICTURES;
+
+		memcpy(guest_memory(guest, 0), whole->pictures[picture],
+		       (size_t)WIDTH * HEIGHT * 4);
+		int ret = guest_draw(guest, 1, WIDTH, HEIGHT, err);
+		if (ret == 0)
+			ret = guest->target->ops->capture(guest->target, 0, &whole->frame, err);
+		if (ret < 0)
+			return ret;
+		struct vgpu_frame_hash hash = vgpu_frame_hash(&whole->frame);
+		if (i >= PICTURES && !vgpu_frame_hash_equal(&hash, &seen[picture]))
+			return vgpu_error_set(err, EIO, "frame %u is another one", i);
+		seen[picture] = hash;
+	}
+	*value = bench_wall_seconds() - begin;
+	return 0;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+static int run_replay(void *opaque, double *value, struct vgpu_error *err)
+{
+	const struct whole *whole = opaque;
+	const struct vgpu_replay_options options = {
+		.target = "builtin", .no_golden = true, .last_frame = UINT64_MAX};
+	struct vgpu_replay_result result;
+
+	vgpu_replay(whole->path, &options, &result);
+	bool equal = result.status == VGPU_REPLAY_EQUAL && result.frames_equal == FRAMES;
+	*value = (double)result.time_ns / 1e9;
+	if (!equal)
+		vgpu_error_set(err, EIO, "%s",
+			       result.num_messages > 0 ? result.messages[0] : "frames are missing");
+	vgpu_replay_result_fini(&result);
+	return equal ? 0 : -EIO;
+}
+
+static int open_whole(struct whole *whole, const char *scene, const char *folder,
+		      struct vgpu_error *err)
+{
+	struct bench_recorded recorded;
+
+	snprintf(whole->path, sizeof(whole->path), "%s/%s.trace", folder, scene);
+	struct bench_recording recording = {.path = whole->path,
+					    .scene = scene,
+					    .width = WIDTH,
+					    .height = HEIGHT,
+					    .frames = FRAMES,
+					    .queue_limit = 1ull << 30};
+	int ret = bench_record(&recording, &recorded, err);
+	if (ret < 0)
+		return ret;
+	whole->pictures = bench_pictures_new(scene, WIDTH, HEIGHT, PICTURES);
+	if (whole->pictures == NULL)
+		return vgpu_error_set(err, ENOMEM, "out of memory");
+	ret = guest_open(&whole->guest, "builtin", (uint64_t)WIDTH * HEIGHT * 4, err);
+	return ret == 0 ? guest_show(&whole->guest, 1, WIDTH, HEIGHT, err) : ret;
+}
+
+static int measure(struct bench_report *report, const char *scene, struct vgpu_error *err)
+{
+	struct whole whole = {0};
+	const struct bench_side sides[] = {
+		{run_replay, &whole}, {run_decompress, &whole}, {run_work, &whole}};
+	double seconds[3];
+	int ret = open_whole(&whole, scene, bench_folder(report), err);
+
+	if (ret == 0)
+		ret = bench_in_turn(sides, 3, seconds, err);
+	if (ret == 0) {
+		double slower = seconds[1] > seconds[2] ? seconds[1] : seconds[2];
+		struct bench_row row = {
+			.ratio = seconds[0] / slower,
+			.kind = BENCH_AT_MOST,
+			.bar = 1.25,
+			.why = "a trace is read twice: before it plays, the player looks for all "
+			       "that is wrong with it and for the memory that it takes. The first "
+			       "reading has nothing to overlap with; a summary of both at the end "
+			       "of the file would make it a check of checksums",
+		};
+
+		snprintf(row.what, sizeof(row.what), "%s, %u frames of %ux%u", scene, FRAMES, WIDTH,
+			 HEIGHT);
+		snprintf(row.ours, sizeof(row.ours), "%.1f ms, %.0f frames/s", seconds[0] * 1e3,
+			 FRAMES / seconds[0]);
+		snprintf(row.against, sizeof(row.against), "zstd %.1f ms; draw and hash %.1f ms",
+			 seconds[1] * 1e3, seconds[2] * 1e3);
+		bench_add(report, &row);
+	}
+	guest_close(&whole.guest);
+	vgpu_frame_fini(&whole.frame);
+	bench_pictures_free(whole.pictures, PICTURES);
+	return ret;
+}
+
+int bench_replay(struct bench_report *report, struct vgpu_error *err)
+{
+	bench_section(report, "Whole replay",
+		      "vgpu-replay --no-golden of a trace in which every pixel of every frame "
+		      "changes, beside zstd decompression of that file alone, and transfer, hash "
+		      "and comparison of as many pictures alone. Wall time.");
+	int ret = measure(report, "gradient", err);
+	return ret == 0 ? measure(report, "noise", err) : ret;
+}
