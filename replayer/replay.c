@@ -343,6 +343,8 @@ static bool load_golden(struct replay *replay, const char *trace)
 	if (!vgpu_frame_hash_equal(&hash, &replay->golden->trace_hash))
 		vgpu_replay_note(result, VGPU_REPLAY_UNUSABLE,
 				 "%s is of another recording: bless the trace again", folder);
+	vgpu_pictures_read_ahead(replay->pictures, replay->golden, replay->options->first_frame,
+				 replay->options->last_frame);
 	return true;
 }
 

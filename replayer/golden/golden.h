@@ -63,6 +63,13 @@ struct vgpu_pictures;
 /* folder is copied. limit: bytes of pixels to keep, at least one picture is. */
 struct vgpu_pictures *vgpu_pictures_new(const char *folder, uint64_t limit);
 void vgpu_pictures_free(struct vgpu_pictures *pictures);
+/*
+ * Begins to decode the pictures of the frames from first to last, both included, on a
+ * thread of its own, as far as they are kept. Once only. Where it cannot, vgpu_pictures_get()
+ * does it.
+ */
+void vgpu_pictures_read_ahead(struct vgpu_pictures *pictures, const struct vgpu_golden *golden,
+			      uint64_t first, uint64_t last);
 /* Valid until the next call. NULL with a sentence in err. */
 const struct vgpu_frame *vgpu_pictures_get(struct vgpu_pictures *pictures, const char *name,
 					   struct vgpu_error *err);

@@ -39,9 +39,9 @@ fuzz:
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/fuzz.sh build-fuzz $(FUZZ)
 
 .PHONY: race
-## find data races: of the device with its guest, of the recorder with its thread
+## find data races: of the device with its guest, of recorder and replay with their threads
 race:
 	@$(MAKE) --no-print-directory BUILD=build-tsan CC='$(FUZZ_CC)' SANITIZE=thread \
 		build-tsan/unit-tests
 	TSAN_OPTIONS=suppressions=tests/fuzz/tsan.supp:halt_on_error=1 \
-		build-tsan/unit-tests double-fetch trace trace-damage recorder screen
+		build-tsan/unit-tests double-fetch trace trace-damage recorder screen golden player

@@ -335,6 +335,47 @@ static void pictures_are_kept_up_to_the_limit(void)
 	scene_folder_remove(folder);
 }
 
+static void pictures_that_are_read_ahead_are_the_same(void)
+{
+	static const char *const names[] = {"0.png", "1.png", "2.png", "3.png", "4.png", "5.png"};
+	char *folder = scene_folder();
+	struct vgpu_golden_frame frames[6] = {0};
+	const struct vgpu_golden golden = {.frames = frames, .num_frames = 6};
+	struct vgpu_frame frame = {0};
+	struct vgpu_error err;
+
+	for (unsigned int i = 0; i < 6; i++) {
+		char *path = scene_path(folder, names[i]);
+		make_frame(&frame, 10, 10);
+		frame.rgb[0] = (uint8_t)i;
+		/* The last one is not there. */
+		if (i < 5)
+			CU_ASSERT_EQUAL(vgpu_png_write(path, &frame, &err), 0);
+		free(path);
+		frames[i].number = i;
+		frames[i].png = (char *)(uintptr_t)names[i];
+	}
+	/* With room for all, for some, and for one of them. */
+	for (uint64_t room = 1; room <= 6; room += 2) {
+		struct vgpu_pictures *pictures = vgpu_pictures_new(folder, room * 300);
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(pictures);
+		vgpu_pictures_read_ahead(pictures, &golden, 1, 5);
+		for (unsigned int i = 0; i < 12; i++) {
+			unsigned int at = i * 5 % 6;
+			const struct vgpu_frame *picture =
+				vgpu_pictures_get(pictures, names[at], &err);
+
+			CU_ASSERT_EQUAL(picture == NULL, at == 5);
+			if (picture != NULL)
+				CU_ASSERT_EQUAL(picture->rgb[0], at);
+		}
+		vgpu_pictures_free(pictures);
+	}
+	vgpu_frame_fini(&frame);
+	scene_folder_remove(folder);
+}
+
 static const struct unit_test tests[] = {
 	{"a PNG comes back as it was", png_comes_back_as_it_was},
 	{"equal frames make equal PNG bytes", equal_frames_make_equal_png_bytes},
@@ -347,6 +388,7 @@ static const struct unit_test tests[] = {
 	{"a missing manifest is told from a broken one",
 	 a_missing_manifest_is_told_from_a_broken_one},
 	{"pictures are kept up to the limit", pictures_are_kept_up_to_the_limit},
+	{"pictures that are read ahead are the same", pictures_that_are_read_ahead_are_the_same},
 	{NULL, NULL},
 };
 
