@@ -13,6 +13,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -182,11 +183,42 @@ static void reset_device(struct vgpu_vhost_user *server)
 	}
 }
 
-static void serve_queue(struct vgpu_vhost_user *server, unsigned int queue)
+/* Returns how many requests were executed. */
+static unsigned int serve_queue(struct vgpu_vhost_user *server, unsigned int queue)
 {
 	struct ring *ring = &server->rings[queue];
+	unsigned int done = vgpu_device_notify(server->device, queue);
 
-	ring->more = vgpu_device_notify(server->device, queue) == VGPU_NOTIFY_MAX;
+	ring->more = done == VGPU_NOTIFY_MAX;
+	return done;
+}
+
+/* How long after a request the rings are watched, and when other work has its turn. */
+#define LINGER_NS     30000u
+#define LINGER_MAX_NS 1000000u
+
+/*
+ * A driver that has its answer often asks again at once. To see that in the ring takes a
+ * fraction of the way through the kernel, where this thread would fall asleep and be
+ * woken. What is to be shown does not wait for it.
+ */
+static void linger(struct vgpu_vhost_user *server)
+{
+	uint64_t begin = vgpu_now_ns(), now = begin, last = begin;
+
+	while (now - last < LINGER_NS && now - begin < LINGER_MAX_NS &&
+	       (vgpu_gpu_socket_events(server->gpu) & POLLOUT) == 0) {
+		unsigned int done = 0;
+
+		/* The driver may wait for this very processor. */
+		sched_yield();
+		for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
+			if (server->rings[i].running && server->rings[i].enabled)
+				done += serve_queue(server, i);
+		now = vgpu_now_ns();
+		if (done != 0)
+			last = now;
+	}
 }
 
 /* Gives a queue to the device once all is known of it. */
@@ -679,6 +711,8 @@ _Static_assert(POLL_NUM == POLL_KICK + VGPU_NUM_QUEUES, "one for each queue");
 
 static int serve(struct vgpu_vhost_user *server, const struct pollfd *fds)
 {
+	unsigned int done = 0;
+
 	if (fds[POLL_LISTEN].revents != 0)
 		return accept_front_end(server);
 	if (fds[POLL_SOCKET].revents != 0) {
@@ -697,7 +731,9 @@ static int serve(struct vgpu_vhost_user *server, const struct pollfd *fds)
 		vgpu_gpu_socket_run(server->gpu, fds[POLL_GPU].revents);
 	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
 		if (server->rings[i].more && server->rings[i].running && server->rings[i].enabled)
-			serve_queue(server, i);
+			done += serve_queue(server, i);
+	if (done != 0)
+		linger(server);
 	return 0;
 }
 
