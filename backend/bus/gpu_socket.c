@@ -437,7 +437,11 @@ void vgpu_gpu_socket_close(struct vgpu_gpu_socket *gpu)
 
 void vgpu_gpu_socket_open(struct vgpu_gpu_socket *gpu, int fd)
 {
+	const int room = MESSAGES_PER_RUN * BAND_BYTES;
+
 	vgpu_gpu_socket_close(gpu);
+	/* So that a share of the messages goes at once; less will do. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	gpu->fd = fd;
 	gpu->gave_up = false;
 	gpu->send_features = true;
