@@ -101,15 +101,19 @@ void vgpu_frame_pack(uint8_t *rgb, const uint32_t *pixels, size_t count)
 	pack_words(rgb + done * 3, pixels + done, count - done);
 }
 
-struct vgpu_frame_hash vgpu_frame_hash(const struct vgpu_frame *frame)
+static struct vgpu_frame_hash canonical(XXH128_hash_t value)
 {
-	size_t size = (size_t)frame->width * frame->height * 3;
-	XXH128_canonical_t canonical;
+	XXH128_canonical_t bytes;
 	struct vgpu_frame_hash hash;
 
-	XXH128_canonicalFromHash(&canonical, XXH3_128bits(frame->rgb, size));
-	memcpy(hash.bytes, canonical.digest, sizeof(hash.bytes));
+	XXH128_canonicalFromHash(&bytes, value);
+	memcpy(hash.bytes, bytes.digest, sizeof(hash.bytes));
 	return hash;
+}
+
+struct vgpu_frame_hash vgpu_frame_hash(const struct vgpu_frame *frame)
+{
+	return canonical(XXH3_128bits(frame->rgb, (size_t)frame->width * frame->height * 3));
 }
 
 void vgpu_frame_hash_text(const struct vgpu_frame_hash *hash, char text[VGPU_FRAME_HASH_TEXT])
@@ -163,43 +167,91 @@ bool vgpu_frame_hash_equal(const struct vgpu_frame_hash *a, const struct vgpu_fr
 	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
-static int capture_strips(struct vgpu_frame *frame, const struct vgpu_device *device,
-			  uint32_t scanout_id, uint32_t *strip, uint32_t rows)
+/* Reads a scanout in strips, from the top; stops where put() returns an error. */
+static int read_strips(const struct vgpu_device *device, uint32_t scanout_id, uint32_t width,
+		       uint32_t height,
+		       int (*put)(void *opaque, const uint32_t *pixels, size_t count), void *opaque)
 {
-	struct vgpu_rect rect = {0, 0, frame->width, 0};
-	uint8_t *rgb = frame->rgb;
+	uint32_t rows = STRIP_PIXELS / width > 0 ? STRIP_PIXELS / width : 1;
+	struct vgpu_rect rect = {.width = width};
+	uint32_t *strip = malloc((size_t)rows * width * sizeof(*strip));
+	int ret = strip == NULL ? -ENOMEM : 0;
 
-	for (; rect.y < frame->height; rect.y += rect.height) {
-		uint32_t left = frame->height - rect.y;
-		rect.height = left < rows ? left : rows;
-		int ret = vgpu_device_read_scanout(device, scanout_id, &rect, strip,
-						   (size_t)frame->width * sizeof(*strip));
-		if (ret < 0)
-			return ret;
-		size_t count = (size_t)rect.width * rect.height;
-		vgpu_frame_pack(rgb, strip, count);
-		rgb += count * 3;
+	for (; ret == 0 && rect.y < height; rect.y += rect.height) {
+		rect.height = height - rect.y < rows ? height - rect.y : rows;
+		ret = vgpu_device_read_scanout(device, scanout_id, &rect, strip,
+					       (size_t)width * sizeof(*strip));
+		if (ret == 0)
+			ret = put(opaque, strip, (size_t)width * rect.height);
 	}
+	free(strip);
+	return ret;
+}
+
+static int pack_strip(void *opaque, const uint32_t *pixels, size_t count)
+{
+	uint8_t **rgb = opaque;
+
+	vgpu_frame_pack(*rgb, pixels, count);
+	*rgb += count * 3;
 	return 0;
+}
+
+static const struct vgpu_scanout *shown(const struct vgpu_device *device, uint32_t scanout_id)
+{
+	const struct vgpu_scanout *scanout = vgpu_device_scanout(device, scanout_id);
+
+	return scanout != NULL && scanout->resource_id != 0 && scanout->rect.width != 0 ? scanout
+											: NULL;
 }
 
 int vgpu_frame_capture(struct vgpu_frame *frame, const struct vgpu_device *device,
 		       uint32_t scanout_id)
 {
-	const struct vgpu_scanout *scanout = vgpu_device_scanout(device, scanout_id);
+	const struct vgpu_scanout *scanout = shown(device, scanout_id);
 
-	if (scanout == NULL || scanout->resource_id == 0 || scanout->rect.width == 0)
+	if (scanout == NULL)
 		return -ENOENT;
 	int ret = vgpu_frame_resize(frame, scanout->rect.width, scanout->rect.height);
 	if (ret < 0)
 		return ret;
-	uint32_t rows = STRIP_PIXELS / frame->width;
-	if (rows == 0)
-		rows = 1;
-	uint32_t *strip = malloc((size_t)rows * frame->width * sizeof(*strip));
-	if (strip == NULL)
-		return -ENOMEM;
-	ret = capture_strips(frame, device, scanout_id, strip, rows);
-	free(strip);
+	uint8_t *rgb = frame->rgb;
+	return read_strips(device, scanout_id, frame->width, frame->height, pack_strip, &rgb);
+}
+
+/* A strip is packed and hashed while it is in the cache, and no frame is written. */
+struct hasher {
+	XXH3_state_t *state;
+	uint8_t *rgb; /* of a strip */
+};
+
+static int hash_strip(void *opaque, const uint32_t *pixels, size_t count)
+{
+	struct hasher *hasher = opaque;
+
+	vgpu_frame_pack(hasher->rgb, pixels, count);
+	return XXH3_128bits_update(hasher->state, hasher->rgb, count * 3) == XXH_OK ? 0 : -EINVAL;
+}
+
+int vgpu_frame_hash_scanout(const struct vgpu_device *device, uint32_t scanout_id,
+			    struct vgpu_frame_hash *hash)
+{
+	const struct vgpu_scanout *scanout = shown(device, scanout_id);
+	struct hasher hasher;
+	int ret = -ENOMEM;
+
+	if (scanout == NULL)
+		return -ENOENT;
+	size_t longest = scanout->rect.width > STRIP_PIXELS ? scanout->rect.width : STRIP_PIXELS;
+	hasher.state = XXH3_createState();
+	hasher.rgb = malloc(longest * 3);
+	if (hasher.state != NULL && hasher.rgb != NULL) {
+		XXH3_128bits_reset(hasher.state);
+		ret = read_strips(device, scanout_id, scanout->rect.width, scanout->rect.height,
+				  hash_strip, &hasher);
+		*hash = canonical(XXH3_128bits_digest(hasher.state));
+	}
+	free(hasher.rgb);
+	XXH3_freeState(hasher.state);
 	return ret;
 }

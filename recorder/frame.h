@@ -25,6 +25,9 @@ int vgpu_frame_capture(struct vgpu_frame *frame, const struct vgpu_device *devic
 void vgpu_frame_pack(uint8_t *rgb, const uint32_t *pixels, size_t count);
 /* XXH3 128 of the RGB bytes, canonical (big-endian) form. */
 struct vgpu_frame_hash vgpu_frame_hash(const struct vgpu_frame *frame);
+/* The hash of what vgpu_frame_capture() would read, faster. Returns as that does. */
+int vgpu_frame_hash_scanout(const struct vgpu_device *device, uint32_t scanout_id,
+			    struct vgpu_frame_hash *hash);
 
 #define VGPU_FRAME_HASH_TEXT 33
 void vgpu_frame_hash_text(const struct vgpu_frame_hash *hash, char text[VGPU_FRAME_HASH_TEXT]);

@@ -10,7 +10,6 @@
 struct vgpu_recorder {
 	struct vgpu_device *device;
 	struct vgpu_trace_writer *writer;
-	struct vgpu_frame frame;
 	struct vgpu_trace_segment *segments;
 	size_t segments_capacity;
 	uint8_t *data;
@@ -145,10 +144,11 @@ static void record_frame(struct vgpu_recorder *recorder, uint64_t time_ns,
 			  .height = event->height,
 			  .damage = event->damage},
 	};
+	struct vgpu_frame_hash hash;
 
 	/* Without memory for the picture its hash stays zero: not known. */
-	if (vgpu_frame_capture(&recorder->frame, recorder->device, event->scanout_id) == 0)
-		record.frame.hash = vgpu_frame_hash(&recorder->frame);
+	if (vgpu_frame_hash_scanout(recorder->device, event->scanout_id, &hash) == 0)
+		record.frame.hash = hash;
 	vgpu_trace_writer_put(recorder->writer, &record);
 }
 
@@ -204,7 +204,6 @@ void vgpu_recorder_free(struct vgpu_recorder *recorder)
 	if (recorder == NULL)
 		return;
 	vgpu_device_set_observer(recorder->device, NULL, NULL);
-	vgpu_frame_fini(&recorder->frame);
 	free(recorder->segments);
 	free(recorder->data);
 	free(recorder);
