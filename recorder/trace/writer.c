@@ -22,7 +22,14 @@
  */
 #define QUEUE_RESERVE (16u << 20)
 #define BLOCK_TARGET  (1u << 20)
-#define BLOCK_AGE_NS  100000000u
+#define BLOCK_AGE_NS  80000000u
+/*
+ * While requests come, the thread looks for them every so often, and is woken where
+ * so much waits: to wake it for each of them would cost the guest a system call each.
+ * A record is on disk after 100 ms all the same.
+ */
+#define NAP_NS	      10000000u
+#define WAKE_BYTES    (256u << 10)
 #define RECORDS_LEVEL 3
 #define META_LEVEL    3
 
@@ -30,6 +37,7 @@ struct vgpu_trace_writer {
 	struct trace_sink *sink;
 	pthread_t thread;
 	uint64_t queue_limit;
+	uint64_t wake_bytes; /* that wake the thread from a nap */
 
 	/* One put() at a time; taken before lock. */
 	pthread_mutex_t put_lock;
@@ -38,6 +46,7 @@ struct vgpu_trace_writer {
 	pthread_cond_t more;  /* a record was put, or closing */
 	pthread_cond_t room;  /* a record was taken */
 	struct trace_queue queue;
+	bool asleep; /* the thread waits for a signal, however little there is to do */
 	bool closing;
 	uint64_t violations[VGPU_NUM_VIOLATIONS]; /* valid once closing */
 	struct vgpu_trace_writer_stats stats;
@@ -267,6 +276,25 @@ static struct timespec to_timespec(uint64_t ns)
 				 .tv_nsec = (long)(ns % 1000000000u)};
 }
 
+/* For a nap, or until the block has to be written if that is sooner. Under the lock. */
+static bool nap(struct vgpu_trace_writer *writer)
+{
+	uint64_t until = vgpu_now_ns() + NAP_NS;
+
+	if (writer->block.len > 0 && writer->deadline_ns < until)
+		until = writer->deadline_ns;
+	struct timespec time = to_timespec(until);
+	return pthread_cond_timedwait(&writer->more, &writer->lock, &time) == ETIMEDOUT;
+}
+
+/* Until there is something to do, however little. Under the lock. */
+static void sleep_deeply(struct vgpu_trace_writer *writer)
+{
+	writer->asleep = true;
+	pthread_cond_wait(&writer->more, &writer->lock);
+	writer->asleep = false;
+}
+
 /*
  * The next record, NULL when the block has to be written or, with *done, when
  * nothing more comes.
@@ -274,6 +302,7 @@ static struct timespec to_timespec(uint64_t ns)
 static struct trace_entry *wait_for_entry(struct vgpu_trace_writer *writer, bool *done)
 {
 	struct trace_entry *entry;
+	bool rested = false;
 
 	pthread_mutex_lock(&writer->lock);
 	for (;;) {
@@ -281,12 +310,12 @@ static struct trace_entry *wait_for_entry(struct vgpu_trace_writer *writer, bool
 		*done = entry == NULL && writer->closing;
 		if (entry != NULL || *done)
 			break;
-		if (writer->block.len == 0) {
-			pthread_cond_wait(&writer->more, &writer->lock);
+		if (writer->block.len == 0 && rested) {
+			sleep_deeply(writer);
 			continue;
 		}
-		struct timespec until = to_timespec(writer->deadline_ns);
-		if (pthread_cond_timedwait(&writer->more, &writer->lock, &until) == ETIMEDOUT &&
+		rested = nap(writer);
+		if (writer->block.len > 0 && vgpu_now_ns() >= writer->deadline_ns &&
 		    trace_queue_peek(&writer->queue) == NULL && !writer->closing)
 			break;
 	}
@@ -444,6 +473,8 @@ struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
 	init_locks(writer);
 	writer->restart = true;
 	writer->queue_limit = or_default(options->queue_limit, DEFAULT_QUEUE_LIMIT);
+	writer->wake_bytes =
+		writer->queue_limit / 4 < WAKE_BYTES ? writer->queue_limit / 4 : WAKE_BYTES;
 	writer->content = trace_content_new(window < MAX_WINDOW_LIMIT ? window : MAX_WINDOW_LIMIT);
 	if (writer->content == NULL || writer->queue_limit > SIZE_MAX - QUEUE_RESERVE ||
 	    trace_queue_init(&writer->queue, writer->queue_limit + QUEUE_RESERVE) < 0) {
@@ -533,7 +564,8 @@ void vgpu_trace_writer_put(struct vgpu_trace_writer *writer, const struct vgpu_t
 	pthread_mutex_lock(&writer->lock);
 	trace_queue_publish(&writer->queue);
 	count_put(writer, record);
-	pthread_cond_signal(&writer->more);
+	if (writer->asleep || writer->queue.used >= writer->wake_bytes)
+		pthread_cond_signal(&writer->more);
 	pthread_mutex_unlock(&writer->lock);
 out:
 	pthread_mutex_unlock(&writer->put_lock);
