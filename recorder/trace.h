@@ -156,4 +156,24 @@ int vgpu_trace_reader_next(struct vgpu_trace_reader *reader, struct vgpu_trace_r
 /* Back to the first record. -ESPIPE on standard input. */
 int vgpu_trace_reader_rewind(struct vgpu_trace_reader *reader, struct vgpu_error *err);
 
+/* ---- repair ------------------------------------------------------------------ */
+
+/* What was kept of a trace that ended too early or was damaged, and what was not. */
+struct vgpu_trace_repair {
+	uint64_t requests, frames, dropped;
+	uint64_t time_ns;    /* from the first record to the last */
+	uint64_t lost_bytes; /* from the first that could not be used to the end of the file */
+	bool whole;	     /* there was nothing to repair */
+	char reason[512];    /* where it went wrong: "block 17 at offset 4711: ends too early" */
+};
+
+/*
+ * Writes a whole trace to output: the blocks of path up to the first that is not
+ * whole, and what a trace ends with. The description says so too. path is only
+ * read; output may be the same. A negative errno with a sentence in err: nothing
+ * can be read of path, or output cannot be written; then there is no new file.
+ */
+int vgpu_trace_make_whole(const char *path, const char *output, struct vgpu_trace_repair *result,
+			  struct vgpu_error *err);
+
 #endif

@@ -10,6 +10,7 @@
 
 struct frames {
 	const struct vgpu_trace_tool_options *options;
+	const char *folder;
 	FILE *out;
 	struct vgpu_error *err;
 	struct vgpu_hash_set written;
@@ -52,7 +53,7 @@ static void on_frame(void *opaque, const struct vgpu_player_frame *frame)
 	int added = vgpu_hash_set_add(&frames->written, &hash);
 	if (added == 0)
 		return;
-	int n = snprintf(path, sizeof(path), "%s/frame-%06llu.png", frames->options->folder,
+	int n = snprintf(path, sizeof(path), "%s/frame-%06llu.png", frames->folder,
 			 (unsigned long long)recorded->number);
 	if (added < 0 || n >= (int)sizeof(path)) {
 		vgpu_error_set(frames->err, ENOMEM, "out of memory, or name too long");
@@ -86,12 +87,13 @@ static int play(struct frames *frames, struct vgpu_player *player)
 int vgpu_trace_frames(const char *path, const struct vgpu_trace_tool_options *options, FILE *out,
 		      struct vgpu_error *err)
 {
-	struct frames frames = {.options = options, .out = out, .err = err};
+	const char *folder = options->output != NULL ? options->output : ".";
+	struct frames frames = {.options = options, .folder = folder, .out = out, .err = err};
 	struct vgpu_player *player = NULL;
 	int status = 2;
 
-	if (mkdir(options->folder, 0777) < 0 && errno != EEXIST) {
-		vgpu_error_set(err, errno, "%s: %s", options->folder, strerror(errno));
+	if (mkdir(folder, 0777) < 0 && errno != EEXIST) {
+		vgpu_error_set(err, errno, "%s: %s", folder, strerror(errno));
 		return 2;
 	}
 	struct vgpu_trace_reader *reader = vgpu_trace_reader_open(path, err);

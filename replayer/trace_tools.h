@@ -11,7 +11,7 @@
 struct vgpu_trace_tool_options {
 	bool json;
 	bool registers;		     /* dump: register accesses too */
-	const char *folder;	     /* frames: where pictures go */
+	const char *output;	     /* frames, repair: where to; NULL: where they think best */
 	const char *rules;	     /* lint: those that are looked at; NULL: all */
 	enum lint_severity severity; /* lint: findings below it are no failure */
 	bool list_rules;	     /* lint: print the rules */
@@ -29,6 +29,7 @@ vgpu_trace_tool_fn vgpu_trace_dump;
 vgpu_trace_tool_fn vgpu_trace_verify;
 vgpu_trace_tool_fn vgpu_trace_frames;
 vgpu_trace_tool_fn vgpu_trace_lint;
+vgpu_trace_tool_fn vgpu_trace_repair;
 
 /* A set of frame hashes; zeroed is empty. */
 struct vgpu_hash_set {

@@ -16,7 +16,7 @@ static const struct tool {
 } tools[] = {
 	{"info", vgpu_trace_info, false},    {"dump", vgpu_trace_dump, false},
 	{"verify", vgpu_trace_verify, true}, {"frames", vgpu_trace_frames, false},
-	{"lint", vgpu_trace_lint, true},
+	{"lint", vgpu_trace_lint, true},     {"repair", vgpu_trace_repair, false},
 };
 
 static void print_help(void)
@@ -25,20 +25,23 @@ static void print_help(void)
 	       "       " PROGRAM " dump [--json] [--registers] FILE\n"
 	       "       " PROGRAM " verify [--json] FILE...\n"
 	       "       " PROGRAM " frames [--json] -o DIR FILE\n"
+	       "       " PROGRAM " repair [--json] [-o OUT] FILE\n"
 	       "       " PROGRAM " lint [--json] [--severity LEVEL] [--rule ID,...] FILE...\n"
 	       "       " PROGRAM " lint [--json] [--rule ID,...] --list-rules\n"
 	       "Says what is in a recorded virtio-gpu stream. FILE may be - for standard input,\n"
-	       "except for frames.\n"
+	       "except for frames and repair.\n"
 	       "\n"
 	       "  info    who recorded it, and what there is of each command\n"
 	       "  dump    every request and frame, one line each\n"
 	       "  verify  read all of it and check every checksum\n"
 	       "  frames  draw it and write every distinct frame as PNG\n"
+	       "  repair  make a whole trace of one that ends too early: NAME of NAME.part\n"
 	       "  lint    what the driver did wrong or unwisely\n"
 	       "\n"
 	       "      --json        for machines: one JSON object per line\n"
 	       "  -r, --registers   dump register accesses too\n"
-	       "  -o, --output DIR  folder for the pictures (default: .)\n"
+	       "  -o, --output DIR  folder for the pictures (default: .), or file for the trace\n"
+	       "                    that was repaired\n"
 	       "  -s, --severity LEVEL  error, warning or advice: findings below it are printed,\n"
 	       "                    but do not matter for the exit status (default: warning)\n"
 	       "      --rule ID,... hold the driver only to these rules, or to those whose ids\n"
@@ -95,7 +98,7 @@ static int parse_options(int argc, char **argv, struct vgpu_trace_tool_options *
 			tool->registers = true;
 			break;
 		case 'o':
-			tool->folder = optarg;
+			tool->output = optarg;
 			break;
 		case 's':
 			if (!lint_severity_parse(optarg, &tool->severity))
@@ -146,7 +149,7 @@ static int end_output(int status)
 
 int main(int argc, char **argv)
 {
-	struct vgpu_trace_tool_options tool_options = {.folder = ".", .severity = LINT_WARNING};
+	struct vgpu_trace_tool_options tool_options = {.severity = LINT_WARNING};
 	struct vgpu_error err;
 	int worst = parse_options(argc, argv, &tool_options);
 

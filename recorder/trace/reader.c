@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "trace/reader.h"
 #include "trace/codec.h"
 #include "trace/format.h"
 #include "trace/source.h"
@@ -27,6 +28,8 @@ struct vgpu_trace_reader {
 
 	uint64_t requests, frames, dropped;
 	bool end; /* the END record was seen */
+	uint64_t last_ns;
+	struct trace_progress progress;
 	/* After an error, or at the end, every call says the same. */
 	int status;
 	struct vgpu_error error;
@@ -204,12 +207,32 @@ static int enter_records(struct vgpu_trace_reader *reader, const struct trace_bl
 	return 1;
 }
 
+/* All records of the blocks so far were good. */
+static void note_progress(struct vgpu_trace_reader *reader)
+{
+	reader->progress = (struct trace_progress){
+		.blocks = trace_source_blocks(reader->source),
+		.end = trace_source_position(reader->source),
+		.requests = reader->requests,
+		.frames = reader->frames,
+		.dropped = reader->dropped,
+		.last_ns = reader->last_ns,
+		.ended = reader->end,
+	};
+}
+
+const struct trace_progress *trace_reader_progress(const struct vgpu_trace_reader *reader)
+{
+	return &reader->progress;
+}
+
 /* 1: there are records, 0: whole end, or an error. */
 static int next_block(struct vgpu_trace_reader *reader, struct vgpu_error *err)
 {
 	struct trace_block block;
 
 	for (;;) {
+		note_progress(reader);
 		int ret = trace_source_next(reader->source, &block, err);
 		if (ret < 0)
 			return ret;
@@ -294,6 +317,8 @@ static int take_record(struct vgpu_trace_reader *reader, struct vgpu_trace_recor
 	if (ret < 0)
 		return fail_record(reader, err, -ret, type, in->why);
 	reader->in_block++;
+	if (ret > 0)
+		reader->last_ns = record->time_ns;
 	return ret;
 }
 
@@ -333,7 +358,7 @@ static int begin(struct vgpu_trace_reader *reader, struct vgpu_error *err)
 {
 	reader->block = (struct cursor){0};
 	reader->any_records = reader->end = false;
-	reader->requests = reader->frames = reader->dropped = 0;
+	reader->requests = reader->frames = reader->dropped = reader->last_ns = 0;
 	reader->num_chunks = 0;
 	reader->content.len = 0;
 	int ret = read_metadata(reader, err);

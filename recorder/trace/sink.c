@@ -19,7 +19,7 @@
 struct trace_sink {
 	char *path, *part;
 	int fd;
-	bool created;	  /* there was no path.part before */
+	bool created;	  /* there was no such file before */
 	uint64_t written; /* up to the end of the last whole block */
 	uint32_t num_blocks;
 	struct bytes index;
@@ -106,7 +106,7 @@ static int open_part(struct trace_sink *sink, struct vgpu_error *err)
 	return 0;
 }
 
-struct trace_sink *trace_sink_open(const char *path, struct vgpu_error *err)
+struct trace_sink *trace_sink_open(const char *path, const char *suffix, struct vgpu_error *err)
 {
 	struct trace_sink *sink = calloc(1, sizeof(*sink));
 
@@ -117,7 +117,7 @@ struct trace_sink *trace_sink_open(const char *path, struct vgpu_error *err)
 	sink->zstd = ZSTD_createCCtx();
 	sink->stream = ZSTD_createCCtx();
 	if (sink->path == NULL || sink->zstd == NULL || sink->stream == NULL ||
-	    asprintf(&sink->part, "%s%s", path, is_device(path) ? "" : ".part") < 0)
+	    asprintf(&sink->part, "%s%s", path, is_device(path) ? "" : suffix) < 0)
 		goto no_memory;
 	if (open_part(sink, err) == 0)
 		return sink;
@@ -239,6 +239,25 @@ int trace_sink_block(struct trace_sink *sink, enum trace_block_type type, uint16
 	if (sink->index.failed)
 		return -ENOMEM;
 	int ret = append(sink, sink->block, sizeof(header) + stored_len);
+	if (ret == 0)
+		sink->num_blocks++;
+	return ret;
+}
+
+int trace_sink_copy(struct trace_sink *sink, const struct trace_block_header *header,
+		    const uint8_t *payload, const struct trace_block_info *info)
+{
+	size_t len = le32toh(header->stored_len);
+	uint8_t *room = reserve_payload(sink, len);
+
+	if (room == NULL)
+		return -ENOMEM;
+	memcpy(sink->block, header, sizeof(*header));
+	memcpy(room, payload, len);
+	add_to_index(sink, header, info);
+	if (sink->index.failed)
+		return -ENOMEM;
+	int ret = append(sink, sink->block, sizeof(*header) + len);
 	if (ret == 0)
 		sink->num_blocks++;
 	return ret;

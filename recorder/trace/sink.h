@@ -19,10 +19,10 @@ struct trace_block_info {
 };
 
 /*
- * Creates path.part, holding a lock on it, and writes the file header. NULL
- * with a sentence in err; then no new file is left behind.
+ * Creates path + suffix (".part"), holding a lock on it, and writes the file
+ * header. NULL with a sentence in err; then no new file is left behind.
  */
-struct trace_sink *trace_sink_open(const char *path, struct vgpu_error *err);
+struct trace_sink *trace_sink_open(const char *path, const char *suffix, struct vgpu_error *err);
 /*
  * Appends a block. RECORDS are compressed as one stream from each RESTART to the
  * next, at the level given there; others stand alone, and are stored as they are
@@ -32,13 +32,19 @@ struct trace_sink *trace_sink_open(const char *path, struct vgpu_error *err);
  */
 int trace_sink_block(struct trace_sink *sink, enum trace_block_type type, uint16_t flags,
 		     const struct trace_block_info *info, const struct bytes *raw, int level);
+/*
+ * Appends a block of another file as it is there. It must have the number that
+ * is next here. 0 or a negative errno, as above.
+ */
+int trace_sink_copy(struct trace_sink *sink, const struct trace_block_header *header,
+		    const uint8_t *payload, const struct trace_block_info *info);
 /* Appends index and footer and waits for the disk. 0 or a negative errno. */
 int trace_sink_finish(struct trace_sink *sink);
 /* Gives the finished file its name. 0 or a negative errno. */
 int trace_sink_commit(struct trace_sink *sink);
-/* Frees the sink; a file that has no name yet stays as path.part. */
+/* Frees the sink; a file that has no name yet stays as it is called. */
 void trace_sink_close(struct trace_sink *sink);
-/* Removes path.part; only before trace_sink_commit(). */
+/* Removes the file; only before trace_sink_commit(). */
 void trace_sink_discard(struct trace_sink *sink);
 /* Bytes of the file so far. */
 uint64_t trace_sink_written(const struct trace_sink *sink);

@@ -18,12 +18,13 @@ struct trace_source {
 	char *name; /* for people */
 	int fd;
 	bool owned, rewindable;
-	uint64_t position;     /* in the file */
-	uint64_t offset;       /* of the block that was read last */
-	uint32_t number;       /* of that block */
-	uint32_t next_number;  /* of the one after it */
-	uint64_t index_offset; /* of the first INDEX block; 0: none yet */
-	bool has_entry;	       /* the block read last is not in the expected index yet */
+	uint64_t position;		  /* in the file */
+	uint64_t offset;		  /* of the block that was read last */
+	struct trace_block_header header; /* of that block */
+	uint32_t number;		  /* of that block */
+	uint32_t next_number;		  /* of the one after it */
+	uint64_t index_offset;		  /* of the first INDEX block; 0: none yet */
+	bool has_entry;			  /* the block read last is not in the expected index yet */
 	struct trace_index_entry entry;
 	/* The index is compared by hash, so that no file makes the reader remember its blocks. */
 	XXH3_state_t *expected, *found;
@@ -419,6 +420,7 @@ static int read_block(struct trace_source *source, struct trace_block *block,
 	ret = read_payload(source, &header, err);
 	if (ret < 0)
 		return ret;
+	source->header = header;
 	block->type = le16toh(header.type);
 	block->flags = le16toh(header.flags);
 	ret = decompress(source, block, le32toh(header.stored_len), le32toh(header.raw_len), err);
@@ -444,4 +446,21 @@ int trace_source_next(struct trace_source *source, struct trace_block *block,
 			return ret;
 		take_index(source, block);
 	}
+}
+
+void trace_source_stored(const struct trace_source *source, struct trace_block_header *header,
+			 const uint8_t **payload)
+{
+	*header = source->header;
+	*payload = source->stored + offsetof(struct trace_block_header, checksum);
+}
+
+uint32_t trace_source_blocks(const struct trace_source *source)
+{
+	return source->next_number;
+}
+
+uint64_t trace_source_position(const struct trace_source *source)
+{
+	return source->position;
 }

@@ -30,6 +30,12 @@ void trace_source_close(struct trace_source *source);
  */
 int trace_source_next(struct trace_source *source, struct trace_block *block,
 		      struct vgpu_error *err);
+/* The block that was read last as it is in the file; payload is stored_len bytes. */
+void trace_source_stored(const struct trace_source *source, struct trace_block_header *header,
+			 const uint8_t **payload);
+/* How many blocks were read, and where the last of them ends. */
+uint32_t trace_source_blocks(const struct trace_source *source);
+uint64_t trace_source_position(const struct trace_source *source);
 /* What the index must say of the block that was read last; all 0 if not called. */
 void trace_source_describe(struct trace_source *source, uint64_t base_ns, uint64_t requests,
 			   uint64_t frames);

@@ -481,7 +481,7 @@ struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
 		vgpu_error_set(err, ENOMEM, "%s: out of memory", path);
 		goto failed;
 	}
-	writer->sink = trace_sink_open(path, err);
+	writer->sink = trace_sink_open(path, ".part", err);
 	if (writer->sink == NULL)
 		goto failed;
 	int ret = write_metadata(writer, path, options->metadata, err);

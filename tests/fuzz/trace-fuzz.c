@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What one input may take; a real replay has other limits. */
 #define MEMORY_MAX   (32ull << 20)
@@ -110,6 +111,22 @@ static void read_trace(void)
 	vgpu_trace_lint(memory.path, &json, nowhere, &err);
 }
 
+/* What repair makes of anything is whole. */
+static void repair_trace(void)
+{
+	struct vgpu_error err = {.text = ""};
+	struct vgpu_trace_repair repair;
+	char output[64];
+
+	snprintf(output, sizeof(output), "/dev/shm/vgpu-fuzz-%d.trace", (int)getpid());
+	int ret = vgpu_trace_make_whole(memory.path, output, &repair, &err);
+	fuzz_check(ret == 0 || strlen(err.text) != 0, "a refusal has a reason");
+	if (ret < 0)
+		return;
+	fuzz_check(trace_file_read(output, NULL, &err) == 0, "what was repaired is whole");
+	unlink(output);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bytes file = {0};
@@ -118,6 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	trace_memory_set(&memory, file.data, file.len);
 	bytes_fini(&file);
 	read_trace();
+	repair_trace();
 	return 0;
 }
 

@@ -19,6 +19,7 @@ tests='every_program_prints_help every_program_prints_its_version
 	a_wrong_call_is_explained a_wrong_option_is_explained
 	a_file_that_cannot_be_read_is_named a_damaged_trace_is_refused
 	a_full_disk_is_an_error
+	repair_makes_a_cut_trace_whole repair_overwrites_no_trace
 	trace_reads_standard_input trace_json_is_json trace_frames_writes_pictures
 	lint_status_goes_by_severity lint_json_is_json lint_reads_what_there_is
 	lint_lists_its_rules lint_finds_what_is_documented
@@ -188,6 +189,7 @@ vgpu-trace nothing x.trace | no command is called
 vgpu-trace info | no file named
 vgpu-trace info x.trace y.trace | takes one file
 vgpu-trace lint | no file named
+vgpu-trace repair x.part y.part | takes one file
 vgpu-trace lint --severity bad x.trace | --severity=bad
 vgpu-trace lint --rule VD-XFR,VD-NO x.trace | no rule is called
 vgpu-trace lint --list-rules x.trace | --list-rules is for lint, without a file
@@ -282,6 +284,41 @@ trace_json_is_json() {
 	mkdir pictures
 	exits 0 vgpu-trace frames --json -o pictures "$trace"
 	json out
+}
+
+repair_makes_a_cut_trace_whole() {
+	cp "$cut" boot.trace.part
+	exits 0 vgpu-trace repair boot.trace.part
+	says out 'boot.trace: 9 requests, 2 frames in '
+	says out 'boot.trace.part: lost: '
+	says out ' bytes, and what was not written yet: block '
+	silent err
+	exits 0 vgpu-trace verify boot.trace
+	exits 0 vgpu-trace info boot.trace
+	says out 'repaired       lost: '
+	exits 0 vgpu-replay --no-golden boot.trace
+	exits 0 vgpu-trace repair --json -o again.trace "$damaged"
+	json out trace output whole requests frames dropped seconds lost_bytes reason
+	exits 0 vgpu-trace repair -o again.trace "$trace"
+	says out ': was whole'
+	cmp -s "$trace" again.trace || fail 'a whole trace was changed'
+	exits 2 vgpu-trace repair -o none.trace "$top/Makefile"
+	says err 'not a trace'
+	exits 2 vgpu-trace repair "$cut"
+	says err 'is no .part; name a file with -o'
+	exits 2 vgpu-trace repair -o none.trace -
+	says err 'cannot be read twice'
+	for file in none.trace none.trace.repair; do
+		[ ! -e "$file" ] || fail "there is a $file"
+	done
+}
+
+repair_overwrites_no_trace() {
+	cp "$cut" kept.trace.part
+	echo kept >kept.trace
+	exits 2 vgpu-trace repair kept.trace.part
+	says err 'kept.trace is there already; name a file with -o'
+	says kept.trace kept
 }
 
 trace_frames_writes_pictures() {

@@ -75,7 +75,7 @@ static bool says(const struct place *place, const char *text)
  */
 static void make_golden(const struct place *place)
 {
-	const struct vgpu_trace_tool_options tool = {.folder = place->set};
+	const struct vgpu_trace_tool_options tool = {.output = place->set};
 	struct vgpu_golden_frame frames[SCENE_FRAMES];
 	static const int picture_of[SCENE_FRAMES] = {0, 1, -1, 3, -1, 1, -1};
 	char names[SCENE_FRAMES][32];

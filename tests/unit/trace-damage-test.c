@@ -573,6 +573,151 @@ static void survives_random_records(void)
 	bytes_fini(&file);
 }
 
+/* ---- repair --------------------------------------------------------------------------------- */
+
+/* Repairs memory to output; what is there must then be whole. Returns its records. */
+static unsigned int repair(const struct trace_memory *memory, const char *output,
+			   struct vgpu_trace_repair *result)
+{
+	struct vgpu_error err = {0};
+	unsigned int records = 0;
+	int ret = vgpu_trace_make_whole(memory->path, output, result, &err);
+
+	if (ret < 0) {
+		CU_ASSERT_STRING_NOT_EQUAL(err.text, "");
+		CU_ASSERT_EQUAL(access(output, F_OK), -1);
+		return 0;
+	}
+	ret = trace_file_read(output, &records, &err);
+	CU_ASSERT_EQUAL(ret, 0);
+	if (ret < 0)
+		fprintf(stderr, "repaired: %s\n", err.text);
+	unlink(output);
+	return records;
+}
+
+static void repairs_a_trace_cut_anywhere(void)
+{
+	struct bytes trace = small_trace();
+	struct trace_memory memory = trace_memory_new(&trace);
+	struct vgpu_trace_repair result;
+	char output[TRACE_FILE_PATH];
+
+	trace_file_path(output);
+	for (size_t len = 0; len < trace.len; len++) {
+		trace_memory_set(&memory, trace.data, len);
+		unsigned int whole = records_within(&trace, len);
+		/* And END, where it was not whole. */
+		unsigned int records = repair(&memory, output, &result);
+		bool opens = len >= 60;
+		CU_ASSERT(!opens || records == (whole == 8 ? 8 : whole + 1));
+		CU_ASSERT(!opens || (!result.whole && result.lost_bytes < len));
+		CU_ASSERT(!opens || strncmp(result.reason, "block ", 6) == 0);
+	}
+	trace_memory_set(&memory, trace.data, trace.len);
+	CU_ASSERT_EQUAL(repair(&memory, output, &result), 8);
+	CU_ASSERT(result.whole && result.requests == 3 && result.frames == 1);
+	CU_ASSERT_EQUAL(result.lost_bytes, 0);
+	trace_file_remove(output);
+	trace_memory_free(&memory);
+	bytes_fini(&trace);
+}
+
+static void a_whole_trace_is_repaired_to_itself(void)
+{
+	struct bytes trace = small_trace();
+	struct trace_memory memory = trace_memory_new(&trace);
+	struct vgpu_trace_repair result;
+	char output[TRACE_FILE_PATH];
+
+	trace_file_path(output);
+	CU_ASSERT_EQUAL(vgpu_trace_make_whole(memory.path, output, &result, NULL), 0);
+	struct bytes copy = trace_file_load(output);
+	CU_ASSERT(copy.len == trace.len && memcmp(copy.data, trace.data, copy.len) == 0);
+	bytes_fini(&copy);
+	trace_file_remove(output);
+	trace_memory_free(&memory);
+	bytes_fini(&trace);
+}
+
+static void repairs_what_was_damaged_anywhere(void)
+{
+	struct bytes trace = small_trace();
+	struct trace_memory memory = trace_memory_new(&trace);
+	struct vgpu_trace_repair result;
+	char output[TRACE_FILE_PATH];
+
+	trace_file_path(output);
+	for (size_t at = 0; at < trace.len; at++) {
+		trace.data[at] ^= 0x10;
+		trace_memory_set(&memory, trace.data, trace.len);
+		trace.data[at] ^= 0x10;
+		unsigned int records = repair(&memory, output, &result);
+		unsigned int whole = records_within(&trace, at);
+		CU_ASSERT(at < 60 || records == (whole == 8 ? 8 : whole + 1));
+	}
+	trace_file_remove(output);
+	trace_memory_free(&memory);
+	bytes_fini(&trace);
+}
+
+/* The description says it to whom has only the file. */
+static void a_repaired_trace_says_so(void)
+{
+	struct bytes trace = small_trace();
+	struct trace_memory memory;
+	struct vgpu_trace_repair result;
+	struct vgpu_error err;
+	char output[TRACE_FILE_PATH];
+
+	trace.len -= 100;
+	memory = trace_memory_new(&trace);
+	trace_file_path(output);
+	CU_ASSERT_EQUAL(vgpu_trace_make_whole(memory.path, output, &result, NULL), 0);
+	struct vgpu_trace_reader *reader = vgpu_trace_reader_open(output, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
+	const char *text = vgpu_trace_reader_metadata(reader);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"repaired\":\"lost: "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "ends too early"));
+	CU_ASSERT_PTR_NULL(strstr(text, "/proc"));
+	vgpu_trace_reader_close(reader);
+	/* Where it is to replace what it was made of. */
+	CU_ASSERT_EQUAL(vgpu_trace_make_whole(output, output, &result, NULL), 0);
+	CU_ASSERT_EQUAL(trace_file_read(output, NULL, NULL), 0);
+	trace_file_remove(output);
+	trace_memory_free(&memory);
+	bytes_fini(&trace);
+}
+
+/* A block whose checksums are right and whose second record is not, is not whole. */
+static void repair_leaves_out_a_block_with_a_bad_record(void)
+{
+	struct bytes file = {0}, payload = {0}, body = {0};
+	struct vgpu_trace_repair result;
+	char output[TRACE_FILE_PATH];
+
+	forge_begin(&file);
+	forge_records(&payload, 0, 0);
+	PUT(&body, 0);
+	forge_record(&payload, VGPU_TRACE_RESET, &body);
+	forge_block(&file, TRACE_BLOCK_RECORDS, TRACE_FLAG_RESTART, payload.data, payload.len,
+		    (uint32_t)payload.len);
+	PUT(&body, 17);
+	forge_record(&payload, VGPU_TRACE_OUTPUTS, &body);
+	forge_block(&file, TRACE_BLOCK_RECORDS, 0, payload.data, payload.len,
+		    (uint32_t)payload.len);
+	forge_end(&file);
+	struct trace_memory memory = trace_memory_new(&file);
+	trace_file_path(output);
+	CU_ASSERT_EQUAL(repair(&memory, output, &result), 2);
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.reason, "16 scanouts"));
+	trace_file_remove(output);
+	trace_memory_free(&memory);
+	bytes_fini(&body);
+	bytes_fini(&payload);
+	bytes_fini(&file);
+}
+
 static const struct unit_test tests[] = {
 	{"reads a truncated trace up to its last block",
 	 reads_a_truncated_trace_up_to_its_last_block},
@@ -587,6 +732,12 @@ static const struct unit_test tests[] = {
 	{"skips blocks it does not know", skips_blocks_it_does_not_know},
 	{"begins the stream anew at a restart", begins_the_stream_anew_at_a_restart},
 	{"survives random records", survives_random_records},
+	{"repairs a trace cut anywhere", repairs_a_trace_cut_anywhere},
+	{"a whole trace is repaired to itself", a_whole_trace_is_repaired_to_itself},
+	{"repairs what was damaged anywhere", repairs_what_was_damaged_anywhere},
+	{"a repaired trace says so", a_repaired_trace_says_so},
+	{"repair leaves out a block with a bad record",
+	 repair_leaves_out_a_block_with_a_bad_record},
 	{NULL, NULL},
 };
 

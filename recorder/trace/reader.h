@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What a reader tells those who look at blocks too. */
+#ifndef VGPU_TRACE_READER_H
+#define VGPU_TRACE_READER_H
+
+#include "trace.h"
+
+/* What lies in the blocks whose records have all been delivered. */
+struct trace_progress {
+	uint32_t blocks;
+	uint64_t end; /* of the last of them, in the file */
+	uint64_t requests, frames, dropped;
+	uint64_t last_ns; /* time of the last record */
+	bool ended;	  /* it has the END record */
+};
+
+const struct trace_progress *trace_reader_progress(const struct vgpu_trace_reader *reader);
+
+#endif
