@@ -77,7 +77,7 @@ RECORDER_SRC := $(filter-out $(MAINS),$(sort $(wildcard recorder/*.c recorder/*/
 REPLAYER_SRC := $(filter-out $(MAINS),$(sort $(wildcard replayer/*.c replayer/*/*.c)))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 CONFORM_SRC := $(sort $(wildcard tests/conformance/*.c tests/conformance/*/*.c))
-TOOL_SRC := $(sort $(foreach folder,programs reports guests bench fuzz hvisor-sim,\
+TOOL_SRC := $(sort $(foreach folder,programs reports guests bench fuzz hvisor-sim torture,\
 	$(wildcard tests/$(folder)/*.c)))
 SOURCES := $(BACKEND_SRC) $(RECORDER_SRC) $(REPLAYER_SRC) $(MAINS) $(UNIT_SRC) $(CONFORM_SRC) \
 	$(TOOL_SRC)
@@ -173,8 +173,8 @@ conformance: setup
 	@$(MAKE) --no-print-directory check
 
 ## run all tests
-check: unit programs hvisor-sim replay golden-check vectors results-check conform-vhost-user \
-	report-test
+check: unit programs torture-short hvisor-sim replay golden-check vectors results-check \
+	conform-vhost-user report-test
 
 ## run the unit tests
 unit: $(BUILD)/unit-tests all
@@ -229,6 +229,7 @@ include tests/guests/guests.mk
 include tests/hvisor-sim/sim.mk
 include tests/fuzz/fuzz.mk
 include tests/bench/bench.mk
+include tests/torture/torture.mk
 
 # ---- editors and style ---------------------------------------------------------
 

@@ -93,6 +93,7 @@ void trace_entry_fill(struct trace_entry *entry, const struct vgpu_trace_record 
 	struct vgpu_trace_request *request = &entry->record.request;
 	uint8_t *room = (uint8_t *)entry + align(sizeof(*entry));
 
+	entry->put_ns = vgpu_now_ns();
 	entry->record = *record;
 	if (record->type != VGPU_TRACE_REQUEST)
 		return;

@@ -21,7 +21,8 @@ struct trace_queue {
 
 /* A record in the queue. Its pointers point behind it. */
 struct trace_entry {
-	size_t size; /* bytes of the ring */
+	size_t size;	 /* bytes of the ring */
+	uint64_t put_ns; /* when it was put */
 	struct vgpu_trace_record record;
 };
 

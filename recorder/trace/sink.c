@@ -25,6 +25,7 @@ struct trace_sink {
 	struct bytes index;
 	ZSTD_CCtx *zstd;   /* for blocks that stand alone */
 	ZSTD_CCtx *stream; /* for RECORDS blocks, from restart to restart */
+	bool begin;	   /* it is to begin anew */
 	uint8_t *block;	   /* header and payload, so that one write() takes both */
 	size_t capacity;
 };
@@ -141,6 +142,18 @@ static uint8_t *reserve_payload(struct trace_sink *sink, size_t len)
 	return block + sizeof(struct trace_block_header);
 }
 
+static int store(struct trace_sink *sink, const struct bytes *raw, size_t *stored_len)
+{
+	uint8_t *stored = reserve_payload(sink, raw->len);
+
+	if (stored == NULL)
+		return -ENOMEM;
+	if (raw->len > 0)
+		memcpy(stored, raw->data, raw->len);
+	*stored_len = raw->len;
+	return 0;
+}
+
 /* The payload as it is stored, behind the room for the header. */
 static int compress(struct trace_sink *sink, const struct bytes *raw, int level, size_t *stored_len)
 {
@@ -154,10 +167,7 @@ static int compress(struct trace_sink *sink, const struct bytes *raw, int level,
 		return -ENOMEM;
 	if (*stored_len < raw->len)
 		return TRACE_FLAG_ZSTD;
-	if (raw->len > 0)
-		memcpy(stored, raw->data, raw->len);
-	*stored_len = raw->len;
-	return 0;
+	return store(sink, raw, stored_len);
 }
 
 /*
@@ -165,7 +175,7 @@ static int compress(struct trace_sink *sink, const struct bytes *raw, int level,
  * the last restart, and all that it was given is in the file after each.
  */
 static int compress_stream(struct trace_sink *sink, const struct bytes *raw, int level,
-			   bool restart, size_t *stored_len)
+			   size_t *stored_len)
 {
 	/* What a flush may add to the bound of a frame: an empty block. */
 	size_t bound = ZSTD_compressBound(raw->len) + 64;
@@ -175,12 +185,13 @@ static int compress_stream(struct trace_sink *sink, const struct bytes *raw, int
 
 	if (stored == NULL)
 		return -ENOMEM;
-	if (restart) {
+	if (sink->begin) {
 		ZSTD_CCtx_reset(sink->stream, ZSTD_reset_session_only);
 		ZSTD_CCtx_setParameter(sink->stream, ZSTD_c_compressionLevel, level);
 		ZSTD_CCtx_setParameter(sink->stream, ZSTD_c_windowLog, TRACE_WINDOW_LOG);
 		/* Rows of a console repeat in parts, and from far back. */
 		ZSTD_CCtx_setParameter(sink->stream, ZSTD_c_enableLongDistanceMatching, 1);
+		sink->begin = false;
 	}
 	size_t left = ZSTD_compressStream2(sink->stream, &out, &in, ZSTD_e_flush);
 	if (ZSTD_isError(left) || left != 0)
@@ -213,10 +224,11 @@ int trace_sink_block(struct trace_sink *sink, enum trace_block_type type, uint16
 
 	if (raw->len > TRACE_MAX_BLOCK)
 		return -EMSGSIZE;
-	int zstd = type == TRACE_BLOCK_RECORDS
-			   ? compress_stream(sink, raw, level, (flags & TRACE_FLAG_RESTART) != 0,
-					     &stored_len)
-			   : compress(sink, raw, level, &stored_len);
+	if ((flags & TRACE_FLAG_RESTART) != 0)
+		sink->begin = true;
+	int zstd = level == TRACE_LEVEL_NONE	 ? store(sink, raw, &stored_len)
+		   : type == TRACE_BLOCK_RECORDS ? compress_stream(sink, raw, level, &stored_len)
+						 : compress(sink, raw, level, &stored_len);
 	if (zstd < 0)
 		return zstd;
 	header.magic = htole32(TRACE_BLOCK_MAGIC);

@@ -13,6 +13,9 @@
 
 struct trace_sink;
 
+/* A block is stored as it is. */
+#define TRACE_LEVEL_NONE 0
+
 /* What the index tells of a block, beside what the sink knows itself. */
 struct trace_block_info {
 	uint64_t base_ns, requests, frames;
@@ -25,8 +28,8 @@ struct trace_block_info {
 struct trace_sink *trace_sink_open(const char *path, const char *suffix, struct vgpu_error *err);
 /*
  * Appends a block. RECORDS are compressed as one stream from each RESTART to the
- * next, at the level given there; others stand alone, and are stored as they are
- * where compression does not make them smaller. 0 or a negative errno; then the
+ * next, at the level given there, or stored as they are; others stand alone, and are
+ * stored as they are where compression does not make them smaller. 0 or a negative errno; then the
  * file ends with the last whole block, as far as that can be had, and nothing
  * more may be appended.
  */

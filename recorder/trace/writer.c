@@ -22,16 +22,20 @@
  */
 #define QUEUE_RESERVE (16u << 20)
 #define BLOCK_TARGET  (1u << 20)
-#define BLOCK_AGE_NS  80000000u
+/* The format promises 100 ms: compressor, disk and scheduler have the other half. */
+#define BLOCK_AGE_NS 50000000u
+/* What would be older than this when it is compressed is written as it is. */
+#define LATE_NS 70000000u
 /*
  * While requests come, the thread looks for them every so often, and is woken where
  * so much waits: to wake it for each of them would cost the guest a system call each.
- * A record is on disk after 100 ms all the same.
  */
 #define NAP_NS	      10000000u
 #define WAKE_BYTES    (256u << 10)
 #define RECORDS_LEVEL 3
 #define META_LEVEL    3
+/* Of smaller blocks it cannot be said how fast they were compressed. */
+#define PACE_MIN (64u << 10)
 
 struct vgpu_trace_writer {
 	struct trace_sink *sink;
@@ -55,7 +59,9 @@ struct vgpu_trace_writer {
 	struct trace_content *content;
 	struct bytes block; /* the records of the block to be */
 	uint64_t base_ns;   /* of its times */
-	uint64_t deadline_ns;
+	uint64_t record_ns; /* when the record at hand was put */
+	uint64_t first_ns;  /* when the block's first was */
+	uint64_t pace;	    /* nanoseconds to compress 1024 bytes, as it was last */
 	struct trace_block_info info;
 	bool restart; /* the block to be starts with an empty content table */
 	uint64_t requests, frames, dropped;
@@ -63,15 +69,32 @@ struct vgpu_trace_writer {
 
 /* ---- the thread: blocks ---------------------------------------------------------- */
 
+/*
+ * Where the guest is faster than the compressor, the disk may not be. What waits in
+ * memory is lost if the recorder is killed, so it goes there as it is.
+ */
+static int choose_level(const struct vgpu_trace_writer *writer, uint64_t now)
+{
+	uint64_t takes = writer->pace * (writer->block.len >> 10);
+
+	return now + takes > writer->first_ns + LATE_NS ? TRACE_LEVEL_NONE : RECORDS_LEVEL;
+}
+
 static int flush_block(struct vgpu_trace_writer *writer)
 {
 	if (writer->block.len == 0)
 		return 0;
+	uint64_t now = vgpu_now_ns();
+	int level = choose_level(writer, now);
 	int ret = trace_sink_block(writer->sink, TRACE_BLOCK_RECORDS,
 				   writer->restart ? TRACE_FLAG_RESTART : 0, &writer->info,
-				   &writer->block, RECORDS_LEVEL);
+				   &writer->block, level);
 	if (ret < 0)
 		return ret;
+	if (level != TRACE_LEVEL_NONE && writer->block.len >= PACE_MIN)
+		writer->pace = (vgpu_now_ns() - now) / (writer->block.len >> 10);
+	else
+		writer->pace -= writer->pace >> 3;
 	writer->block.len = 0;
 	writer->restart = false;
 	pthread_mutex_lock(&writer->lock);
@@ -86,7 +109,7 @@ static void begin_block(struct vgpu_trace_writer *writer, uint64_t time_ns)
 	if (writer->block.len > 0)
 		return;
 	writer->base_ns = time_ns;
-	writer->deadline_ns = vgpu_now_ns() + BLOCK_AGE_NS;
+	writer->first_ns = writer->record_ns;
 	writer->info = (struct trace_block_info){time_ns, writer->requests, writer->frames};
 	bytes_put_uint(&writer->block, time_ns);
 	bytes_put_uint(&writer->block, writer->requests);
@@ -276,13 +299,19 @@ static struct timespec to_timespec(uint64_t ns)
 				 .tv_nsec = (long)(ns % 1000000000u)};
 }
 
+/* When the block has to be written at the latest. */
+static uint64_t deadline_of(const struct vgpu_trace_writer *writer)
+{
+	return writer->first_ns + BLOCK_AGE_NS;
+}
+
 /* For a nap, or until the block has to be written if that is sooner. Under the lock. */
 static bool nap(struct vgpu_trace_writer *writer)
 {
 	uint64_t until = vgpu_now_ns() + NAP_NS;
 
-	if (writer->block.len > 0 && writer->deadline_ns < until)
-		until = writer->deadline_ns;
+	if (writer->block.len > 0 && deadline_of(writer) < until)
+		until = deadline_of(writer);
 	struct timespec time = to_timespec(until);
 	return pthread_cond_timedwait(&writer->more, &writer->lock, &time) == ETIMEDOUT;
 }
@@ -315,7 +344,7 @@ static struct trace_entry *wait_for_entry(struct vgpu_trace_writer *writer, bool
 			continue;
 		}
 		rested = nap(writer);
-		if (writer->block.len > 0 && vgpu_now_ns() >= writer->deadline_ns &&
+		if (writer->block.len > 0 && vgpu_now_ns() >= deadline_of(writer) &&
 		    trace_queue_peek(&writer->queue) == NULL && !writer->closing)
 			break;
 	}
@@ -340,11 +369,12 @@ static int write_records(struct vgpu_trace_writer *writer)
 		struct trace_entry *entry = wait_for_entry(writer, &done);
 		int ret = 0;
 		if (entry != NULL) {
+			writer->record_ns = entry->put_ns;
 			ret = write_record(writer, &entry->record);
 			release_entry(writer);
 		}
 		if (ret == 0 && !done && writer->block.len > 0 &&
-		    (entry == NULL || vgpu_now_ns() >= writer->deadline_ns))
+		    (entry == NULL || vgpu_now_ns() >= deadline_of(writer)))
 			ret = flush_block(writer);
 		if (ret < 0)
 			return ret;
@@ -356,6 +386,7 @@ static int write_end(struct vgpu_trace_writer *writer)
 {
 	struct vgpu_trace_record record = {.type = VGPU_TRACE_END, .time_ns = vgpu_now_ns()};
 
+	writer->record_ns = record.time_ns;
 	record.end.requests = writer->requests;
 	record.end.frames = writer->frames;
 	record.end.dropped = writer->dropped;

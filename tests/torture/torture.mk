@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+#
+# Recorders that are killed at any moment.
+
+## torture: how many recorders are killed
+TORTURE_RUNS ?= 1000
+## torture: where its random numbers begin; 0: by the clock
+TORTURE_SEED ?= 0
+
+TORTURE := $(BUILD)/tests/torture/torture
+$(TORTURE): $(call objects,tests/torture/drawing.c tests/torture/waits.c tests/unit/trace-file.c)
+torture_run = $(EMULATOR) $(TORTURE) --seed $(TORTURE_SEED) --runs $(1) $(BUILD)/vgpu-record \
+	$(EMULATOR)
+
+.PHONY: torture torture-short
+## kill -9 a live recording at random moments, and use what it left
+torture: all $(TORTURE)
+	$(call torture_run,$(TORTURE_RUNS))
+
+# Neither an emulator nor a sanitizer is what the format's 100 ms were promised for.
+torture-short: all $(TORTURE)
+	$(call torture_run,30 $(if $(EMULATOR)$(SANITIZE),--limit 2000))
