@@ -35,7 +35,7 @@
 struct sums {
 	atomic_uint failed, early, incomparable;
 	atomic_ullong requests, frames;
-	/* The longest time that was missing, and less what threads waited for a processor. */
+	/* The longest time that was missing, and less what it waited for processor and disk. */
 	atomic_ullong missing_ns, own_ns;
 };
 
@@ -104,7 +104,7 @@ static void *kill_later(void *opaque)
 {
 	struct run *run = opaque;
 
-	waits_rest(&run->waits, vgpu_now_ns() + run->delay_us * 1000ull);
+	waits_watch(&run->waits, run->pid, vgpu_now_ns() + run->delay_us * 1000ull);
 	run->killed_ns = vgpu_now_ns();
 	kill(run->pid, SIGKILL);
 	return NULL;
@@ -181,9 +181,8 @@ static void check_missing(struct run *run, uint64_t count)
 	raise_to(&run->sums->own_ns, own);
 	if (own > run->plan->limit_ms * 1000000ull)
 		fail(run,
-		     "request %" PRIu64
-		     " is missing, answered %.1f ms before the end; this machine "
-		     "kept a thread from running for %.1f ms of that",
+		     "request %" PRIu64 " is missing, answered %.1f ms before the end, of which "
+		     "the recorder waited %.1f ms for processor or disk",
 		     count, (double)missing / 1e6, (double)waited / 1e6);
 }
 
@@ -294,7 +293,7 @@ static int report(const struct plan *plan, const struct sums *sums)
 	printf("%llu requests and %llu frames replayed equal, %u recordings without some pixels\n",
 	       (unsigned long long)atomic_load(&sums->requests),
 	       (unsigned long long)atomic_load(&sums->frames), atomic_load(&sums->incomparable));
-	printf("missing at the end: %.1f ms at most; %.1f ms on a machine that waits for nobody\n",
+	printf("missing at the end: %.1f ms at most; %.1f ms without waits for processor or disk\n",
 	       (double)atomic_load(&sums->missing_ns) / 1e6,
 	       (double)atomic_load(&sums->own_ns) / 1e6);
 	if (failed == 0 && rmdir(plan->folder) == 0)
