@@ -108,6 +108,9 @@ struct vgpu_trace_writer_options {
 	const char *metadata;  /* a JSON object, the trace's description; NULL: {} */
 	uint64_t queue_limit;  /* bytes waiting for the writer's thread; 0: 64 MiB */
 	uint64_t window_limit; /* bytes of content that is remembered; 0: 64 MiB */
+	/* Called first in the thread that writes, before the writer is there; may be NULL. */
+	void (*on_thread)(void *opaque);
+	void *opaque;
 };
 
 /*

@@ -42,15 +42,18 @@ struct vgpu_trace_writer {
 	pthread_t thread;
 	uint64_t queue_limit;
 	uint64_t wake_bytes; /* that wake the thread from a nap */
+	void (*on_thread)(void *opaque);
+	void *opaque;
 
 	/* One put() at a time; taken before lock. */
 	pthread_mutex_t put_lock;
 
 	pthread_mutex_t lock; /* of what follows, up to stats */
 	pthread_cond_t more;  /* a record was put, or closing */
-	pthread_cond_t room;  /* a record was taken */
+	pthread_cond_t room;  /* a record was taken, or began */
 	struct trace_queue queue;
 	bool asleep; /* the thread waits for a signal, however little there is to do */
+	bool began;  /* on_thread() has returned */
 	bool closing;
 	uint64_t violations[VGPU_NUM_VIOLATIONS]; /* valid once closing */
 	struct vgpu_trace_writer_stats stats;
@@ -408,9 +411,21 @@ static bool ended_early(struct vgpu_trace_writer *writer)
 	return ended;
 }
 
+static void begin_thread(struct vgpu_trace_writer *writer)
+{
+	if (writer->on_thread != NULL)
+		writer->on_thread(writer->opaque);
+	pthread_mutex_lock(&writer->lock);
+	writer->began = true;
+	pthread_cond_broadcast(&writer->room);
+	pthread_mutex_unlock(&writer->lock);
+}
+
 static void *run(void *opaque)
 {
 	struct vgpu_trace_writer *writer = opaque;
+
+	begin_thread(writer);
 	int ret = write_records(writer);
 
 	if (ret == 0)
@@ -454,7 +469,13 @@ static int start_thread(struct vgpu_trace_writer *writer)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	int ret = pthread_create(&writer->thread, NULL, run, writer);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -ret;
+	if (ret != 0)
+		return -ret;
+	pthread_mutex_lock(&writer->lock);
+	while (!writer->began)
+		pthread_cond_wait(&writer->room, &writer->lock);
+	pthread_mutex_unlock(&writer->lock);
+	return 0;
 }
 
 static void init_locks(struct vgpu_trace_writer *writer)
@@ -503,6 +524,8 @@ struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
 	uint64_t window = or_default(options->window_limit, DEFAULT_WINDOW_LIMIT);
 	init_locks(writer);
 	writer->restart = true;
+	writer->on_thread = options->on_thread;
+	writer->opaque = options->opaque;
 	writer->queue_limit = or_default(options->queue_limit, DEFAULT_QUEUE_LIMIT);
 	writer->wake_bytes =
 		writer->queue_limit / 4 < WAKE_BYTES ? writer->queue_limit / 4 : WAKE_BYTES;
