@@ -53,8 +53,12 @@ endif
 ifneq ($(COVERAGE),)
 INSTRUMENT += --coverage -O0
 endif
+# Calls of their own, which the sandbox then lets happen.
+ifneq ($(INSTRUMENT),)
+INSTRUMENT += -DVGPU_INSTRUMENTED
+endif
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
-PACKAGES := pixman-1 libpng libcjson libzstd libxxhash libdrm
+PACKAGES := pixman-1 libpng libcjson libzstd libxxhash libdrm libseccomp
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
 CFLAGS_ALL = $(MACHINE) -std=gnu11 $(OPTIMIZE) $(WARNINGS) -fno-strict-aliasing -D_GNU_SOURCE \

@@ -41,6 +41,9 @@ static const char usage[] =
 	"      --no-blobs          do not offer blob resources: Linux draws without them then\n"
 	"      --buffer=MIB        memory for what waits to be written (default 64); when it is\n"
 	"                          full, pixels are dropped, and marked so\n"
+	"      --user=USER         become USER, a name or a number, once all is open; for root\n"
+	"      --no-sandbox        keep all system calls, files and capabilities: to debug\n"
+	"      --require-sandbox   end where the kernel lacks a part of the sandbox\n"
 	"  -q, --quiet             only print errors\n"
 	"  -h, --help              print this and exit\n"
 	"  -V, --version           print the version and exit\n"
@@ -120,6 +123,9 @@ enum {
 	OPT_NO_BLOBS,
 	OPT_BUFFER,
 	OPT_CAPABILITIES,
+	OPT_USER,
+	OPT_NO_SANDBOX,
+	OPT_REQUIRE_SANDBOX,
 };
 
 static const struct option long_options[] = {
@@ -141,6 +147,9 @@ static const struct option long_options[] = {
 	{"no-blobs", no_argument, NULL, OPT_NO_BLOBS},
 	{"buffer", required_argument, NULL, OPT_BUFFER},
 	{"print-capabilities", no_argument, NULL, OPT_CAPABILITIES},
+	{"user", required_argument, NULL, OPT_USER},
+	{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
+	{"require-sandbox", no_argument, NULL, OPT_REQUIRE_SANDBOX},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
@@ -224,6 +233,15 @@ static int take_option(struct record_options *options, int option, const char *v
 	case OPT_CAPABILITIES:
 		puts("{\"type\": \"gpu\", \"features\": []}");
 		return RECORD_OK;
+	case OPT_USER:
+		options->user = value;
+		return -1;
+	case OPT_NO_SANDBOX:
+		options->no_sandbox = true;
+		return -1;
+	case OPT_REQUIRE_SANDBOX:
+		options->require_sandbox = true;
+		return -1;
 	case 'q':
 		options->quiet = true;
 		return -1;
@@ -247,6 +265,8 @@ static int check(const struct record_options *options)
 		return guests == 0 ? -1 : complain("%s", "--list goes alone");
 	if (guests != 1)
 		return complain("%s", "give one of ZONE, --socket-path and --fd");
+	if (options->no_sandbox && (options->require_sandbox || options->user != NULL))
+		return complain("%s", "--no-sandbox goes without --require-sandbox and --user");
 	if (options->zone != NULL)
 		return -1;
 	if (options->output == NULL)

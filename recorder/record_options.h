@@ -25,6 +25,8 @@ struct record_options {
 	uint64_t frames;       /* 0: no limit */
 	uint64_t memory_limit; /* bytes; 0: the device's default */
 	uint64_t buffer;       /* bytes; 0: the writer's default */
+	const char *user;      /* whom to become; NULL: nobody else */
+	bool no_sandbox, require_sandbox;
 	bool no_blobs, once, quiet;
 };
 

@@ -2,6 +2,7 @@
 /* vgpu-record: serves a guest with the reference device and writes down what it does. */
 #include "record_options.h"
 #include "recorder.h"
+#include "sandbox/sandbox.h"
 #include "zone_config.h"
 
 #include <cjson/cJSON.h>
@@ -35,6 +36,7 @@ struct session {
 	struct vgpu_kms *kms; /* NULL: nothing is shown here */
 	struct vgpu_trace_writer *writer;
 	struct vgpu_recorder *recorder;
+	struct sandbox *sandbox; /* NULL: none is wanted */
 	int signal_fd;
 	uint64_t begin_ns, shown_ns;
 	uint64_t shown_frames;
@@ -287,6 +289,43 @@ static int open_hvisor(struct session *session, struct vgpu_error *err)
 	return session->hvisor != NULL ? 0 : -1;
 }
 
+/* ---- the sandbox -------------------------------------------------------------------- */
+
+/* Before the bus is opened, which would disturb who runs there, only to end again. */
+static int prepare_sandbox(struct session *session, struct vgpu_error *err)
+{
+	const struct record_options *options = &session->options;
+
+	if (options->no_sandbox)
+		return 0;
+	session->sandbox = sandbox_new(
+		&(struct sandbox_options){
+			.output = options->output,
+			.socket_path = options->socket_path,
+			.user = options->user,
+			.hvisor = options->zone != NULL,
+			.display = session->kms != NULL,
+			.required = options->require_sandbox,
+			.log = options->quiet ? NULL : on_log,
+			.opaque = session,
+		},
+		err);
+	return session->sandbox != NULL ? 0 : -EINVAL;
+}
+
+static void on_writer_thread(void *opaque)
+{
+	const struct session *session = opaque;
+
+	if (session->sandbox != NULL)
+		sandbox_enter_thread(session->sandbox);
+}
+
+static int enter_sandbox(struct session *session, struct vgpu_error *err)
+{
+	return session->sandbox != NULL ? sandbox_enter(session->sandbox, err) : 0;
+}
+
 /* ---- the recording ------------------------------------------------------------------ */
 
 /* What made the trace and when. Nothing in it tells who or on which host. */
@@ -367,7 +406,9 @@ static int open_writer(struct session *session, struct vgpu_error *err)
 	session->writer = vgpu_trace_writer_open(
 		session->options.output,
 		&(struct vgpu_trace_writer_options){.metadata = metadata,
-						    .queue_limit = session->options.buffer},
+						    .queue_limit = session->options.buffer,
+						    .on_thread = on_writer_thread,
+						    .opaque = session},
 		err);
 	cJSON_free(metadata);
 	if (session->writer == NULL)
@@ -389,13 +430,15 @@ static int open_session(struct session *session)
 		goto fail;
 	/* The file first: a zone must not lose its daemon for want of a folder. */
 	if (session->options.zone != NULL) {
-		if (open_display(session, &err) == 0 && open_writer(session, &err) == 0 &&
-		    open_hvisor(session, &err) == 0)
+		if (open_display(session, &err) == 0 && prepare_sandbox(session, &err) == 0 &&
+		    open_writer(session, &err) == 0 && open_hvisor(session, &err) == 0 &&
+		    enter_sandbox(session, &err) == 0)
 			return 0;
-		session->discard = session->writer != NULL;
-	} else if (open_vhost_user(session, &err) == 0 && open_writer(session, &err) == 0) {
+	} else if (open_vhost_user(session, &err) == 0 && prepare_sandbox(session, &err) == 0 &&
+		   open_writer(session, &err) == 0 && enter_sandbox(session, &err) == 0) {
 		return 0;
 	}
+	session->discard = session->writer != NULL;
 fail:
 	fprintf(stderr, "vgpu-record: %s\n", err.text);
 	return RECORD_USAGE;
@@ -438,6 +481,7 @@ static int close_session(struct session *session)
 	}
 	vgpu_device_free(session->device);
 	vgpu_mem_map_free(session->memory);
+	sandbox_free(session->sandbox);
 	if (session->signal_fd >= 0)
 		close(session->signal_fd);
 	return status;

@@ -24,6 +24,7 @@ libcjson-dev libcjson-dev/^libcjson
 libzstd-dev libzstd-dev/^libzstd
 libxxhash-dev libxxhash-dev/^libxxhash
 libdrm-dev libdrm-dev/^libdrm
+libseccomp-dev libseccomp-dev/^libseccomp
 libcunit1-dev libcunit1-dev/^libcunit
 libcrypt-dev/^libcrypt1$
 libgcc-s1

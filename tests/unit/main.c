@@ -25,6 +25,7 @@ extern const struct unit_suite trace_suite;
 extern const struct unit_suite trace_damage_suite;
 extern const struct unit_suite format_suite;
 extern const struct unit_suite recorder_suite;
+extern const struct unit_suite sandbox_suite;
 extern const struct unit_suite zone_config_suite;
 extern const struct unit_suite decode_suite;
 extern const struct unit_suite lint_suite;
@@ -62,6 +63,7 @@ static const struct unit_suite *const suites[] = {
 	&trace_damage_suite,
 	&format_suite,
 	&recorder_suite,
+	&sandbox_suite,
 	&zone_config_suite,
 	&decode_suite,
 	&lint_suite,
