@@ -19,6 +19,7 @@ extern const struct unit_suite double_fetch_suite;
 extern const struct unit_suite edid_suite;
 extern const struct unit_suite vhost_user_suite;
 extern const struct unit_suite gpu_socket_suite;
+extern const struct unit_suite connection_suite;
 extern const struct unit_suite kms_suite;
 extern const struct unit_suite frame_suite;
 extern const struct unit_suite trace_suite;
@@ -57,6 +58,7 @@ static const struct unit_suite *const suites[] = {
 	&edid_suite,
 	&vhost_user_suite,
 	&gpu_socket_suite,
+	&connection_suite,
 	&kms_suite,
 	&frame_suite,
 	&trace_suite,
