@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* A number needs no list of users, which a root zone may not have. */
@@ -30,15 +29,18 @@ static int look_up(struct sandbox_user *user, const char *name, struct vgpu_erro
 	return 0;
 }
 
-static bool may_change(const struct sandbox_user *user, const struct stat *folder)
+/* As that user, for a moment: every folder on the way counts. */
+static bool may_change(const struct sandbox_user *user, const char *folder)
 {
-	mode_t want = S_IWOTH | S_IXOTH;
+	gid_t group = getegid(), groups[64];
+	int num = getgroups(64, groups);
+	bool may = false;
 
-	if (folder->st_uid == user->uid)
-		want = S_IWUSR | S_IXUSR;
-	else if (folder->st_gid == user->gid)
-		want = S_IWGRP | S_IXGRP;
-	return (folder->st_mode & want) == want;
+	if (num < 0)
+		return false;
+	if (setgroups(0, NULL) == 0 && setegid(user->gid) == 0 && seteuid(user->uid) == 0)
+		may = faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0;
+	return seteuid(0) == 0 && setegid(group) == 0 && setgroups((size_t)num, groups) == 0 && may;
 }
 
 /* Found out before, and not when the recording is complete. */
@@ -46,18 +48,18 @@ static int check_folder(const struct sandbox_user *user, const char *name, const
 			struct vgpu_error *err)
 {
 	char *copy = strdup(output);
-	struct stat info;
-	int rc = 0;
+	bool may;
 
 	if (copy == NULL)
 		return vgpu_error_set(err, ENOMEM, "out of memory");
-	if (stat(dirname(copy), &info) == 0 && !may_change(user, &info))
-		rc = vgpu_error_set(err, EACCES,
-				    "--user=%s: who may not write to the folder of %s, and could "
-				    "not give it its name",
-				    name, output);
+	may = may_change(user, dirname(copy));
 	free(copy);
-	return rc;
+	if (may)
+		return 0;
+	return vgpu_error_set(err, EACCES,
+			      "--user=%s: who may not write to the folder of %s, and could not "
+			      "give it its name",
+			      name, output);
 }
 
 int sandbox_user_find(struct sandbox_user *user, const char *name, const char *output,

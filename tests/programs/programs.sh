@@ -31,7 +31,8 @@ tests='every_program_prints_help every_program_prints_its_version
 	a_report_that_cannot_be_written_is_an_error conform_writes_test_cases
 	record_prints_capabilities record_refuses_a_bad_socket
 	record_without_a_guest_leaves_a_whole_trace record_closes_the_trace_on_a_signal
-	record_replaces_a_stale_socket the_example_configurations_agree
+	record_replaces_a_stale_socket record_is_in_a_sandbox record_becomes_another_user
+	the_example_configurations_agree
 	conform_reports_from_files_alone conform_merges_runs_of_one_name
 	conform_refuses_other_files'
 
@@ -175,6 +176,8 @@ vgpu-record --duration 1s | --duration=1s
 vgpu-record --frames 0 | --frames=0
 vgpu-record --memory-limit 0 | --memory-limit=0
 vgpu-record --buffer 9999999 | --buffer=9999999
+vgpu-record --no-sandbox --require-sandbox --fd 3 -o x.trace | --no-sandbox goes without
+vgpu-record --no-sandbox --user nobody zone1 | --no-sandbox goes without
 vgpu-replay | no trace named
 vgpu-replay --target nothing x.trace | no target is called
 vgpu-replay --frames 9-2 x.trace | not a range of frames
@@ -648,12 +651,77 @@ record_replaces_a_stale_socket() {
 	empty_and_whole second.trace
 }
 
+# state NAME: what the kernel says of the recorder
+state() {
+	sed -n "s/^$1:[[:space:]]*//p" "/proc/$recorder/status"
+}
+
+is_filtered() {
+	[ "$(state Seccomp_filters)" != "$(sed -n 's/^Seccomp_filters:[[:space:]]*//p' \
+		/proc/self/status)" ]
+}
+
+# Where a part of it cannot be had, that is said, and is no reason not to serve.
+record_is_in_a_sandbox() {
+	status=0
+	program vgpu-record --socket-path s --duration 0.2 --require-sandbox -o in.trace \
+		>out 2>err || status=$?
+	if [ "$status" -ne 0 ]; then
+		[ "$status" -eq 2 ] || fail "exit status $status, not 2: $(head -n 1 err)"
+		says err 'vgpu-record: --require-sandbox: '
+		[ -z "$(find . -name 'in.trace*')" ] || fail 'a trace was begun'
+		exits 0 vgpu-record --socket-path s --duration 0.2 -o in.trace
+		says err 'vgpu-record: warning: '
+		empty_and_whole in.trace
+		return
+	fi
+	empty_and_whole in.trace
+	recorder_start --socket-path inside -o inside.trace
+	until_is is_filtered || fail 'calls are not filtered'
+	[ "$(state CapPrm)" = 0000000000000000 ] || fail 'has capabilities'
+	[ "$(state NoNewPrivs)" = 1 ] || fail 'can get new privileges'
+	recorder_end TERM
+	[ "$status" -eq 0 ] || fail "exit status $status: $(head -n 1 err)"
+	[ ! -e inside ] || fail 'its socket is left'
+	recorder_start --no-sandbox --socket-path outside -o outside.trace
+	until_is test -e outside.trace.part || fail 'has begun no trace'
+	sleep 0.3
+	! is_filtered || fail '--no-sandbox filters calls'
+	recorder_end TERM
+	silent err
+}
+
+record_becomes_another_user() {
+	mkdir -m 1777 theirs
+	mkdir -m 755 ours
+	exits 2 vgpu-record --user no-such-user --socket-path s -o theirs/x.trace
+	says err '--user=no-such-user: '
+	exits 2 vgpu-record --user 0 --socket-path s -o theirs/x.trace
+	says err '--user=0: that is root'
+	if [ "$(id -u)" -ne 0 ]; then
+		exits 2 vgpu-record --user 65534 --socket-path s -o theirs/x.trace
+		says err 'only root can become another user'
+		return
+	fi
+	exits 2 vgpu-record --user 65534 --socket-path s -o ours/x.trace
+	says err '--user=65534: who may not write to the folder of ours/x.trace'
+	[ -z "$(find ours theirs -type f)" ] || fail 'a trace was begun'
+	# Theirs it is, but the way there is not.
+	exits 2 vgpu-record --user 65534 --socket-path s -o theirs/x.trace
+	says err '--user=65534: who may not write to the folder of theirs/x.trace'
+	chmod 755 .
+	exits 0 vgpu-replay -t "vhost-user:exec:$EMULATOR $BUILD/vgpu-record --quiet --user 65534 \
+		-o theirs/x.trace" "$trace"
+	says out "$all_equal"
+	[ "$(stat -c %u theirs/x.trace)" -eq 65534 ] || fail 'the trace is not theirs'
+}
+
 # Only hvisor itself is missing.
 the_example_configurations_agree() {
 	[ ! -e /dev/hvisor ] || return 0
 	examples=$top/recorder/examples/qemu-aarch64
-	exits 2 vgpu-record zone1 --display none -c "$examples/virtio_cfg_ruxos.json" \
-		--zone-config "$examples/zone1_ruxos.json" -o zone1.trace
+	exits 2 vgpu-record zone1 --no-sandbox --display none -o zone1.trace \
+		-c "$examples/virtio_cfg_ruxos.json" --zone-config "$examples/zone1_ruxos.json"
 	[ "$(wc -l <err)" -eq 1 ] || fail "$(head -n 2 err)"
 	if ! grep -q 'not in the root zone.s memory' err; then # of this machine
 		says err '/dev/hvisor: not there; '
