@@ -18,7 +18,7 @@ export BUILD
 . "$(dirname "$0")/machine.sh"
 
 STEPS='ruxos linux-console linux-console-pci linux-console-x86 linux-modetest edk2
-	size two-heads packed reset stop-cont second-qemu killed-qemu'
+	size two-heads packed reset stop-cont frozen-qemu second-qemu killed-qemu'
 
 # ---- what a recording must satisfy -----------------------------------------------
 
@@ -149,6 +149,31 @@ step_stop_cont() {
 	check_trace "$dir/stop-cont.trace" "$dir/screen.ppm"
 }
 
+# A front end that does not read and does not answer for a while, while its guest
+# draws and with the picture complete, is waited for.
+step_frozen_qemu() {
+	recorder_start "$dir/frozen-qemu.trace" --once
+	guest_start linux-modetest
+	serial_wait 'starting cursor' 1
+	freeze
+	guest_wait 1
+	qmp screendump "$dir/before.ppm"
+	freeze
+	qmp screendump "$dir/screen.ppm"
+	guest_quit
+	recorder_finish
+	same_picture "$dir/before.ppm" "$dir/screen.ppm"
+	check_trace "$dir/frozen-qemu.trace" "$dir/screen.ppm"
+}
+
+# Longer than the server waits for an answer on the display socket.
+freeze() {
+	kill -STOP "$qemu_pid"
+	sleep 3
+	running "$recorder_pid" || die "vgpu-record has ended; see $dir/record.log"
+	kill -CONT "$qemu_pid"
+}
+
 # A recorder without --once goes on to the next front end, into the same trace.
 step_second_qemu() {
 	recorder_start "$dir/second-qemu.trace"
@@ -207,6 +232,7 @@ run_step() {
 	packed) step_packed ;;
 	reset) step_reset ;;
 	stop-cont) step_stop_cont ;;
+	frozen-qemu) step_frozen_qemu ;;
 	second-qemu) step_second_qemu ;;
 	killed-qemu) step_killed_qemu ;;
 	*) boot_and_compare "$1" ;;
