@@ -8,6 +8,7 @@
 #include "allocation.h"
 #include "bus/gpu_messages.h"
 #include "bus/vhost_user.h"
+#include "sandbox/calls.h"
 #include "scene.h"
 #include "unit.h"
 
@@ -385,7 +386,7 @@ static void stage_close(struct stage *stage)
 
 struct holdings {
 	unsigned int fds;
-	unsigned long pages; /* of all mappings */
+	unsigned long pages; /* in memory */
 	long allocations;
 };
 
@@ -398,7 +399,7 @@ static struct holdings count_holdings(void)
 	while (folder != NULL && readdir(folder) != NULL)
 		now.fds++;
 	closedir(folder);
-	CU_ASSERT_TRUE(file != NULL && fscanf(file, "%lu", &now.pages) == 1);
+	CU_ASSERT_TRUE(file != NULL && fscanf(file, "%*u %lu", &now.pages) == 1);
 	fclose(file);
 	return now;
 }
@@ -495,6 +496,16 @@ static uint32_t draw(uint32_t *state)
 
 #define FRONT_ENDS 10000
 
+/* A sanitizer keeps what was freed, and an emulator has accounts of its own. */
+static unsigned long spare_pages(void)
+{
+#ifdef VGPU_INSTRUMENTED
+	return 4ul * FRONT_ENDS;
+#else
+	return sandbox_calls_available() ? 100 : 4ul * FRONT_ENDS;
+#endif
+}
+
 static void ten_thousand_front_ends_leave_nothing(void)
 {
 	uint32_t state = 1;
@@ -509,8 +520,7 @@ static void ten_thousand_front_ends_leave_nothing(void)
 		front_die(&stage, draw(&state) % 2 != 0, draw(&state) % 2 != 0);
 	}
 	CU_ASSERT_TRUE(holds_no_more(&before));
-	/* A mapping of each would be 10,000 times 256 pages, a page of each 10,000. */
-	CU_ASSERT_TRUE(count_holdings().pages < before.pages + 1000);
+	CU_ASSERT_TRUE(count_holdings().pages < before.pages + spare_pages());
 	serve_another(&stage);
 	stage_close(&stage);
 }
