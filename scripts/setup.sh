@@ -21,7 +21,7 @@ build    libcjson-dev       manifests and QMP
 build    libzstd-dev        compression of traces
 build    libxxhash-dev      content hashes
 build    libdrm-dev         output on a kernel display
-build    libseccomp-dev     the recorder's sandbox
+build    libseccomp-dev     the sandbox of vgpu-record
 build    libcunit1-dev      the conformance suite; unit tests
 test     lcov               make coverage
 test     clang              second compiler; fuzzing
