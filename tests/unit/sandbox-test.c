@@ -123,7 +123,7 @@ static int kill_parent(const char *output)
 static int map_code(const char *output)
 {
 	enter(output);
-	mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	(void)mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return BAD;
 }
 
