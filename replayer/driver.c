@@ -25,8 +25,11 @@ _Static_assert(USED_OFFSET + sizeof(struct vring_used) +
 /* Buffers get a byte that no answer starts with, so that stale bytes show. */
 #define UNWRITTEN 0xaa
 
-/* Spins this often, then asks whether the device lives, and again while it sleeps. */
-#define SPINS	     200
+/*
+ * Gives way for as long as a full frame takes, as a sleep takes longer than it says;
+ * then asks whether the device lives, and again while it sleeps.
+ */
+#define YIELD_NS     1000000u
 #define SLEEP_MIN_NS 20000
 #define SLEEP_MAX_NS 1000000
 #define ALIVE_NS     50000000ull
@@ -378,8 +381,8 @@ static int wait_used(struct vgpu_driver *driver, unsigned int queue, struct vgpu
 	long pause = SLEEP_MIN_NS;
 	uint32_t status = 0;
 
-	for (unsigned int i = 0; used_index(driver, queue) == driver->queues[queue].used; i++) {
-		if (i < SPINS) {
+	while (used_index(driver, queue) == driver->queues[queue].used) {
+		if (vgpu_now_ns() - begin < YIELD_NS) {
 			sched_yield();
 			continue;
 		}
