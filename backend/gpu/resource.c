@@ -11,14 +11,24 @@ void vgpu_resources_init(struct vgpu_resources *resources, uint64_t limit)
 	*resources = (struct vgpu_resources){.limit = limit};
 }
 
+static size_t num_buckets(const struct vgpu_resources *resources)
+{
+	return resources->more != NULL ? resources->num_more : VGPU_RESOURCE_BUCKETS;
+}
+
 static struct vgpu_resource **bucket(struct vgpu_resources *resources, uint32_t id)
 {
-	return &resources->buckets[id % VGPU_RESOURCE_BUCKETS];
+	struct vgpu_resource **buckets =
+		resources->more != NULL ? resources->more : resources->first;
+
+	return &buckets[id & (num_buckets(resources) - 1)];
 }
 
 struct vgpu_resource *vgpu_resource_find(const struct vgpu_resources *resources, uint32_t id)
 {
-	struct vgpu_resource *resource = resources->buckets[id % VGPU_RESOURCE_BUCKETS];
+	struct vgpu_resource *const *buckets =
+		resources->more != NULL ? resources->more : resources->first;
+	struct vgpu_resource *resource = buckets[id & (num_buckets(resources) - 1)];
 
 	while (resource != NULL && resource->id != id)
 		resource = resource->next;
@@ -39,12 +49,42 @@ static uint64_t cost(const struct vgpu_resource *resource)
 	return sizeof(*resource) + resource->pixels_len;
 }
 
-static void insert(struct vgpu_resources *resources, struct vgpu_resource *resource)
+static void link_in(struct vgpu_resource **head, struct vgpu_resource *resource)
 {
-	struct vgpu_resource **head = bucket(resources, resource->id);
-
 	resource->next = *head;
 	*head = resource;
+}
+
+/* Without memory for more buckets there are more resources in each. */
+static void grow_buckets(struct vgpu_resources *resources)
+{
+	size_t num = num_buckets(resources), more = num * 4;
+	struct vgpu_resource **to = calloc(more, sizeof(struct vgpu_resource *));
+
+	if (to == NULL)
+		return;
+	for (uint32_t i = 0; i < num; i++) {
+		struct vgpu_resource *resource = *bucket(resources, i);
+
+		while (resource != NULL) {
+			struct vgpu_resource *next = resource->next;
+
+			link_in(&to[resource->id & (more - 1)], resource);
+			resource = next;
+		}
+	}
+	memset(resources->first, 0, sizeof(resources->first));
+	free(resources->more);
+	resources->more = to;
+	resources->num_more = more;
+}
+
+static void insert(struct vgpu_resources *resources, struct vgpu_resource *resource)
+{
+	if (resources->num >= num_buckets(resources))
+		grow_buckets(resources);
+	link_in(bucket(resources, resource->id), resource);
+	resources->num++;
 }
 
 int vgpu_resource_create(struct vgpu_resources *resources, uint32_t id,
@@ -106,6 +146,7 @@ void vgpu_resource_destroy(struct vgpu_resources *resources, struct vgpu_resourc
 	while (*link != resource)
 		link = &(*link)->next;
 	*link = resource->next;
+	resources->num--;
 	vgpu_resource_detach(resources, resource);
 	resources->used -= cost(resource);
 	free(resource->pixels);
@@ -114,11 +155,13 @@ void vgpu_resource_destroy(struct vgpu_resources *resources, struct vgpu_resourc
 
 void vgpu_resources_clear(struct vgpu_resources *resources)
 {
-	for (size_t i = 0; i < VGPU_RESOURCE_BUCKETS; i++)
-		while (resources->buckets[i] != NULL)
+	for (uint32_t i = 0; i < num_buckets(resources); i++)
+		while (*bucket(resources, i) != NULL)
 			/* It was taken from this bucket, which the analyzer cannot know. */
 			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
-			vgpu_resource_destroy(resources, resources->buckets[i]);
+			vgpu_resource_destroy(resources, *bucket(resources, i));
+	free(resources->more);
+	resources->more = NULL;
 }
 
 static bool in_guest_memory(const struct vgpu_memory *memory, uint64_t gpa, uint64_t len)

@@ -34,11 +34,16 @@ struct vgpu_resource {
 	struct vgpu_resource *next; /* in its bucket */
 };
 
+/* As many as nearly every guest does with; a power of two. */
 #define VGPU_RESOURCE_BUCKETS 1024
 
 struct vgpu_resources {
 	uint64_t limit, used; /* bytes */
-	struct vgpu_resource *buckets[VGPU_RESOURCE_BUCKETS];
+	size_t num;
+	/* In one of these by their number: in more, if that is not NULL. */
+	struct vgpu_resource *first[VGPU_RESOURCE_BUCKETS];
+	struct vgpu_resource **more;
+	size_t num_more;
 };
 
 void vgpu_resources_init(struct vgpu_resources *resources, uint64_t limit);
