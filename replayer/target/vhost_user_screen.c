@@ -19,9 +19,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The largest picture, and so the largest message. */
+/* The largest picture, and so the largest message; and all pictures together. */
 #define SIDE_MAX    16384u
 #define PIXELS_MAX  (64u << 20)
+#define ALL_MAX	    (4ull * PIXELS_MAX)
 #define PAYLOAD_MAX (sizeof(struct gpu_update) + 4ull * PIXELS_MAX)
 /* Bytes that are read before others may look. */
 #define TURN_BYTES (1u << 20)
@@ -168,6 +169,15 @@ static void clear_picture(struct picture *picture)
 	*picture = (struct picture){0};
 }
 
+static uint64_t pixels_shown(const struct vgpu_vhost_user_screen *screen)
+{
+	uint64_t pixels = 0;
+
+	for (unsigned int i = 0; i < VGPU_MAX_SCANOUTS; i++)
+		pixels += (uint64_t)screen->pictures[i].width * screen->pictures[i].height;
+	return pixels;
+}
+
 /* A new scanout is black until it is updated. */
 static int set_scanout(struct vgpu_vhost_user_screen *screen)
 {
@@ -180,8 +190,9 @@ static int set_scanout(struct vgpu_vhost_user_screen *screen)
 	clear_picture(picture);
 	if (scanout.width == 0 || scanout.height == 0)
 		return 0;
-	if (scanout.width > SIDE_MAX || scanout.height > SIDE_MAX ||
-	    (uint64_t)scanout.width * scanout.height > PIXELS_MAX)
+	uint64_t pixels = (uint64_t)scanout.width * scanout.height;
+	if (scanout.width > SIDE_MAX || scanout.height > SIDE_MAX || pixels > PIXELS_MAX ||
+	    pixels > ALL_MAX - pixels_shown(screen))
 		return nonsense(screen, "a scanout of %ux%u", scanout.width, scanout.height);
 	picture->pixels = calloc((size_t)scanout.width * scanout.height, sizeof(uint32_t));
 	if (picture->pixels == NULL)

@@ -327,6 +327,21 @@ static void sizes_that_lie_are_found(void)
 	close_stage(&stage);
 }
 
+/* Each is as large as a picture may be, and room for one comes back when it ends. */
+static void pictures_are_bounded_together(void)
+{
+	struct stage stage;
+
+	open_stage(&stage);
+	for (unsigned int round = 0; round < 2; round++)
+		for (uint32_t id = 0; id < 4; id++)
+			say_scanout(&stage, id, 8192, 8192);
+	CU_ASSERT_EQUAL(settle(&stage), 0);
+	say_scanout(&stage, 4, 8192, 8192);
+	finds(&stage, "a scanout of 8192x8192");
+	close_stage(&stage);
+}
+
 /* QEMU ends there. */
 static void an_update_of_what_is_off_is_found(void)
 {
@@ -464,6 +479,7 @@ static const struct unit_test tests[] = {
 	{"a dma-buf is not read", a_dmabuf_is_not_read},
 	{"nonsense is found, and read on", nonsense_is_found_and_read_on},
 	{"sizes that lie are found", sizes_that_lie_are_found},
+	{"pictures are bounded together", pictures_are_bounded_together},
 	{"an update of what is off is found", an_update_of_what_is_off_is_found},
 	{"half a message is not quiet", half_a_message_is_not_quiet},
 	{"unread answers are found", unread_answers_are_found},
