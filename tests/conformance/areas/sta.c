@@ -211,7 +211,7 @@ static void reset_while_busy(struct rig *t)
 		struct resource r = resource_2d(t, 256, 256, B8G8R8X8);
 		struct virtio_gpu_transfer_to_host_2d request = {
 			.hdr = fenced(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, 7),
-			.r = whole(&r),
+			.r = rect(0, 0, htole32(256), htole32(256)),
 			.resource_id = htole32(r.id),
 		};
 
