@@ -2,9 +2,11 @@
 /*
  * Plays a trace into the built-in device with a card as its display, as fast as
  * it goes, and leaves the last picture there until it is told to end: the way of
- * a picture from a guest to a screen, without the guest.
+ * a picture from a guest to a screen, without the guest. From the first picture on
+ * it is in the sandbox of a recorder that has a display.
  */
 #include "player.h"
+#include "sandbox/sandbox.h"
 
 #include <endian.h>
 #include <getopt.h>
@@ -25,6 +27,7 @@ struct play {
 	struct vgpu_kms *kms; /* NULL: there is none */
 	uint64_t requests, until;
 	uint64_t runs;
+	int end_fd;
 	bool slow;
 	bool flushed; /* the last request was a flush */
 };
@@ -124,8 +127,7 @@ static int play_all(struct vgpu_player *player, struct vgpu_target *target, stru
 		.stop = on_stop,
 	};
 	uint64_t begin = vgpu_now_ns();
-	int end_fd = end_signals();
-	bool end = end_fd < 0;
+	bool end = play->end_fd < 0;
 
 	enum vgpu_player_end how = vgpu_player_play(player, target, &events, play, err);
 	if (how != VGPU_PLAYER_DONE && how != VGPU_PLAYER_STOPPED)
@@ -134,9 +136,20 @@ static int play_all(struct vgpu_player *player, struct vgpu_target *target, stru
 	       play->requests, (vgpu_now_ns() - begin) / 1000000, play->runs);
 	say(NULL, "played");
 	while (!end && play->kms != NULL)
-		run_display(play, -1, end_fd, &end);
-	close(end_fd);
+		run_display(play, -1, play->end_fd, &end);
 	return 0;
+}
+
+/* For a trace that is a device nothing but what is open stays open. */
+static int enter_sandbox(struct vgpu_error *err)
+{
+	struct sandbox *sandbox = sandbox_new(
+		&(struct sandbox_options){.output = "/dev/null", .display = true, .required = true},
+		err);
+	int rc = sandbox != NULL ? sandbox_enter(sandbox, err) : -1;
+
+	sandbox_free(sandbox);
+	return rc;
 }
 
 static int play_on(struct vgpu_player *player, const struct settings *settings,
@@ -147,6 +160,7 @@ static int play_on(struct vgpu_player *player, const struct settings *settings,
 	/* What comes after the last request, such as a reset, would leave no picture. */
 	struct play play = {
 		.until = min_u64(settings->until, vgpu_player_requests(player)),
+		.end_fd = -1,
 		.slow = settings->slow,
 	};
 	int rc = 1;
@@ -161,10 +175,13 @@ static int play_on(struct vgpu_player *player, const struct settings *settings,
 		play.kms = vgpu_kms_new(&options, NULL, err);
 		rc = EXIT_NO_SCREEN;
 	}
+	play.end_fd = end_signals();
 	if (settings->none || play.kms != NULL)
-		rc = play_all(player, target, &play, err);
+		rc = enter_sandbox(err) == 0 ? play_all(player, target, &play, err) : 1;
 	vgpu_kms_free(play.kms);
 	vgpu_target_builtin.close(target);
+	if (play.end_fd >= 0)
+		close(play.end_fd);
 	return rc;
 }
 
