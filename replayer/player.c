@@ -393,6 +393,15 @@ static int follow_scanout(struct play *play, uint32_t scanout, uint32_t resource
 	return 0;
 }
 
+/* UNREF turns its scanouts off; the next resource may have the same number. */
+static int follow_unref(struct play *play, uint32_t resource)
+{
+	for (unsigned int i = 0; i < VGPU_MAX_SCANOUTS; i++)
+		if (play->shown[i] == resource)
+			play->shown[i] = 0;
+	return 0;
+}
+
 /*
  * Of a 2D resource a flush reads nothing. Of a blob it reads all that a scanout shows,
  * which is exact again if no other scanout shows a part of it that was dropped.
@@ -434,6 +443,10 @@ static int follow(struct play *play, const struct vgpu_trace_request *request)
 					 offsetof(struct virtio_gpu_set_scanout_blob, scanout_id)),
 			vgpu_request_u32(request, offsetof(struct virtio_gpu_set_scanout_blob,
 							   resource_id)));
+	case VIRTIO_GPU_CMD_RESOURCE_UNREF:
+		return follow_unref(
+			play, vgpu_request_u32(request, offsetof(struct virtio_gpu_resource_unref,
+								 resource_id)));
 	case VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D:
 		resource = vgpu_request_u32(
 			request, offsetof(struct virtio_gpu_transfer_to_host_2d, resource_id));
