@@ -177,7 +177,7 @@ conformance: setup
 	@$(MAKE) --no-print-directory check
 
 ## run all tests
-check: unit programs torture-short hvisor-sim replay golden-check vectors results-check \
+check: unit programs faults torture-short hvisor-sim replay golden-check vectors results-check \
 	conform-vhost-user report-test
 
 ## run the unit tests

@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* A description and an end go into this. */
+#define MAX_SIZE_MIN 4096
 
 static const char usage[] =
 	"Usage: vgpu-record ZONE [OPTION]...\n"
@@ -30,7 +34,10 @@ static const char usage[] =
 	"      --print-capabilities  print what this back end can do as JSON and exit\n"
 	"Both:\n"
 	"  -o, --output=FILE       write the trace to FILE, as FILE.part until it is closed\n"
-	"                          (default for a zone: ZONE-YYYYmmdd-HHMMSS.trace)\n"
+	"                          (default for a zone: ZONE-YYYYmmdd-HHMMSS.trace); -: to the\n"
+	"                          standard output\n"
+	"      --max-size=SIZE     end the recording, and serve the guest on, before the trace\n"
+	"                          is larger than SIZE bytes, or 100K, 100M, 100G\n"
 	"      --size=WxH          tell the guest that each display has this size, whatever\n"
 	"                          the front end, the configuration or the display says\n"
 	"      --scanouts=N        number of displays, 1 to 16 (default 1; QEMU: max_outputs)\n"
@@ -49,8 +56,8 @@ static const char usage[] =
 	"  -V, --version           print the version and exit\n"
 	"\n"
 	"SIGINT and SIGTERM close the trace properly.\n"
-	"Exit status: 0 recorded, 1 the recording ended by an error, 2 wrong usage, or nothing\n"
-	"that can be served.\n";
+	"Exit status: 0 recorded, up to --max-size or as long as somebody read it; 1 the\n"
+	"recording ended by an error, 2 wrong usage, or nothing that can be served.\n";
 
 static bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 {
@@ -61,6 +68,24 @@ static bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t 
 	errno = 0;
 	*value = strtoull(text, &end, 10);
 	return errno == 0 && *end == '\0' && *value >= min && *value <= max;
+}
+
+/* Bytes, or as many times 1024 as a letter says. */
+static bool parse_bytes(const char *text, uint64_t min, uint64_t *value)
+{
+	static const char letters[] = "KMG";
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	const char *letter = *end != '\0' ? strchr(letters, *end) : NULL;
+	unsigned int shift = letter != NULL ? 10 * (unsigned int)(letter - letters + 1) : 0;
+	if (errno != 0 || end[letter != NULL] != '\0' || *value > UINT64_MAX >> shift)
+		return false;
+	*value <<= shift;
+	return *value >= min;
 }
 
 static bool parse_size(const char *text, uint32_t *width, uint32_t *height)
@@ -122,6 +147,7 @@ enum {
 	OPT_MEMORY_LIMIT,
 	OPT_NO_BLOBS,
 	OPT_BUFFER,
+	OPT_MAX_SIZE,
 	OPT_CAPABILITIES,
 	OPT_USER,
 	OPT_NO_SANDBOX,
@@ -146,6 +172,7 @@ static const struct option long_options[] = {
 	{"memory-limit", required_argument, NULL, OPT_MEMORY_LIMIT},
 	{"no-blobs", no_argument, NULL, OPT_NO_BLOBS},
 	{"buffer", required_argument, NULL, OPT_BUFFER},
+	{"max-size", required_argument, NULL, OPT_MAX_SIZE},
 	{"print-capabilities", no_argument, NULL, OPT_CAPABILITIES},
 	{"user", required_argument, NULL, OPT_USER},
 	{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
@@ -230,6 +257,11 @@ static int take_option(struct record_options *options, int option, const char *v
 			return complain("--buffer=%s: want MiB, 1 to 1048576", value);
 		options->buffer = number << 20;
 		return -1;
+	case OPT_MAX_SIZE:
+		if (!parse_bytes(value, MAX_SIZE_MIN, &options->max_size))
+			return complain("--max-size=%s: want bytes, from 4096, or 100K, 100M, 100G",
+					value);
+		return -1;
 	case OPT_CAPABILITIES:
 		puts("{\"type\": \"gpu\", \"features\": []}");
 		return RECORD_OK;
@@ -267,6 +299,8 @@ static int check(const struct record_options *options)
 		return complain("%s", "give one of ZONE, --socket-path and --fd");
 	if (options->no_sandbox && (options->require_sandbox || options->user != NULL))
 		return complain("%s", "--no-sandbox goes without --require-sandbox and --user");
+	if (options->output != NULL && strcmp(options->output, "-") == 0 && isatty(STDOUT_FILENO))
+		return complain("%s", "-o -: a trace is not for a terminal");
 	if (options->zone != NULL)
 		return -1;
 	if (options->output == NULL)

@@ -14,7 +14,7 @@ struct record_options {
 	int fd;	   /* -1: none */
 	bool list; /* the zones, and no more */
 
-	const char *output; /* NULL, for a zone only: one is made up */
+	const char *output; /* "-": standard output; NULL, for a zone only: one is made up */
 	const char *note;
 	const char *config, *zone_config; /* hvisor-tool's files, or NULL */
 	const char *display; /* "none", "kms", "kms:CARD[,CONNECTOR]"; NULL: as it comes */
@@ -25,6 +25,7 @@ struct record_options {
 	uint64_t frames;       /* 0: no limit */
 	uint64_t memory_limit; /* bytes; 0: the device's default */
 	uint64_t buffer;       /* bytes; 0: the writer's default */
+	uint64_t max_size;     /* bytes of the trace; 0: no limit */
 	const char *user;      /* whom to become; NULL: nobody else */
 	bool no_sandbox, require_sandbox;
 	bool no_blobs, once, quiet;

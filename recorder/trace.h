@@ -9,7 +9,7 @@
 #include "vgpu.h"
 
 #define VGPU_TRACE_MAJOR 1
-#define VGPU_TRACE_MINOR 0
+#define VGPU_TRACE_MINOR 1
 
 enum vgpu_trace_type {
 	VGPU_TRACE_START = 1,	 /* the driver has set the device up */
@@ -74,9 +74,19 @@ struct vgpu_trace_frame {
 	struct vgpu_frame_hash hash;
 };
 
+/* Why a recording has ended. */
+enum vgpu_trace_cause {
+	VGPU_TRACE_CAUSE_ASKED, /* its user wanted so */
+	VGPU_TRACE_CAUSE_LIMIT, /* the file was to become no larger */
+	VGPU_TRACE_CAUSE_ERROR, /* the file could not be written on */
+};
+
 struct vgpu_trace_end {
 	uint64_t requests, frames, dropped; /* dropped: requests without their data */
 	uint64_t violations[VGPU_NUM_VIOLATIONS];
+	uint64_t cause; /* an enum vgpu_trace_cause, or one of a later version */
+	/* What had been answered by then and is not in the file. */
+	uint64_t lost_requests, lost_frames;
 };
 
 struct vgpu_trace_record {
@@ -101,7 +111,12 @@ struct vgpu_trace_writer_stats {
 	uint64_t raw_bytes;	/* of what was given to the writer */
 	uint64_t written_bytes; /* of the file so far */
 	uint64_t dropped;	/* requests whose data was dropped */
-	int error;		/* 0, or the errno that ended the recording */
+	/* What was given to the writer and is not in the file, because that had ended. */
+	uint64_t lost_requests, lost_frames;
+	bool ended; /* nothing more is written */
+	/* Who reads a pipe has closed it, or the size is at its limit: ended, and no error. */
+	bool reader_gone, limit_reached;
+	int error; /* 0, or the errno that ended the recording */
 };
 
 struct vgpu_trace_writer_options {
@@ -111,11 +126,15 @@ struct vgpu_trace_writer_options {
 	/* Called first in the thread that writes, before the writer is there; may be NULL. */
 	void (*on_thread)(void *opaque);
 	void *opaque;
+	/* What the driver does wrong, as it counts: read by whoever calls put(); or NULL. */
+	const uint64_t *violations;
+	uint64_t max_size; /* bytes of the file; at most that many are written. 0: no limit */
 };
 
 /*
  * Creates path.part (an old one is replaced) and starts the thread that writes
- * it. Returns NULL with a sentence in err.
+ * it; "-" is the standard output, which is only written on. Returns NULL with a
+ * sentence in err.
  */
 struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
 						 const struct vgpu_trace_writer_options *options,
@@ -124,9 +143,10 @@ struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
  * Appends a record: copies it and returns; compression and disk are the
  * thread's business. If too much waits there, the data of a request is dropped
  * and the request marked; the request itself never is: if requests alone are
- * 16 MiB more than the limit, this waits. A request's data is never too large
- * for an empty queue. Any thread may call this. After the recording ended by an
- * error it does nothing.
+ * 16 MiB more than the limit, this waits, but not for ever: where nothing moves
+ * for two seconds, the recording ends with ETIMEDOUT. A request's data is never
+ * too large for an empty queue. Any thread may call this. After the recording has
+ * ended it only counts.
  */
 void vgpu_trace_writer_put(struct vgpu_trace_writer *writer,
 			   const struct vgpu_trace_record *record);
@@ -134,10 +154,19 @@ struct vgpu_trace_writer_stats vgpu_trace_writer_stats(struct vgpu_trace_writer 
 /*
  * Writes what waits, the END record, the index, and renames path.part to path.
  * Frees the writer in any case. On failure returns a negative errno with a
- * sentence in err, and path.part stays, readable up to its last whole block.
+ * sentence in err that says what is lost. Where there was room to, the trace has
+ * been ended all the same and says so itself; otherwise path.part stays, readable
+ * up to its last whole block. stats (may be NULL) are the last ones.
  */
-int vgpu_trace_writer_close(struct vgpu_trace_writer *writer,
-			    const uint64_t violations[VGPU_NUM_VIOLATIONS], struct vgpu_error *err);
+int vgpu_trace_writer_close_stats(struct vgpu_trace_writer *writer,
+				  const uint64_t violations[VGPU_NUM_VIOLATIONS],
+				  struct vgpu_trace_writer_stats *stats, struct vgpu_error *err);
+static inline int vgpu_trace_writer_close(struct vgpu_trace_writer *writer,
+					  const uint64_t violations[VGPU_NUM_VIOLATIONS],
+					  struct vgpu_error *err)
+{
+	return vgpu_trace_writer_close_stats(writer, violations, NULL, err);
+}
 
 /* ---- reader ------------------------------------------------------------------ */
 

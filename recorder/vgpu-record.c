@@ -42,6 +42,7 @@ struct session {
 	uint64_t shown_frames;
 	bool live;    /* a terminal shows a line that is written over */
 	bool discard; /* nothing was served: leave no file */
+	bool told;    /* that the recording has ended */
 };
 
 /* ---- what people see -------------------------------------------------------------- */
@@ -92,16 +93,22 @@ static void show_summary(const struct session *session, const struct vgpu_trace_
 
 	if (session->options.quiet)
 		return;
-	printf("%s: %" PRIu64 " requests, %" PRIu64 " frames in %.1f s, %.2f MiB recorded\n",
-	       session->options.output, stats->requests, stats->frames,
-	       (double)(vgpu_now_ns() - session->begin_ns) / 1e9, mebibytes(stats->raw_bytes));
+	bool piped = strcmp(session->options.output, "-") == 0;
+	FILE *out = piped ? stderr : stdout;
+	fprintf(out, "%s: %" PRIu64 " requests, %" PRIu64 " frames in %.1f s, %.2f MiB recorded\n",
+		piped ? "standard output" : session->options.output, stats->requests, stats->frames,
+		(double)(vgpu_now_ns() - session->begin_ns) / 1e9, mebibytes(stats->raw_bytes));
 	if (stats->dropped != 0)
-		printf("  %" PRIu64 " requests without their pixels: the disk could not keep up\n",
-		       stats->dropped);
+		fprintf(out,
+			"  %" PRIu64 " requests without their pixels: the disk could not keep up\n",
+			stats->dropped);
+	if (stats->lost_requests != 0)
+		fprintf(out, "  %" PRIu64 " requests and %" PRIu64 " frames after its end\n",
+			stats->lost_requests, stats->lost_frames);
 	for (int i = 0; i < VGPU_NUM_VIOLATIONS; i++)
 		if (violations[i] != 0)
-			printf("  guest: %s: %" PRIu64 "x\n",
-			       vgpu_violation_text((enum vgpu_violation)i), violations[i]);
+			fprintf(out, "  guest: %s: %" PRIu64 "x\n",
+				vgpu_violation_text((enum vgpu_violation)i), violations[i]);
 }
 
 /* ---- a zone of hvisor ---------------------------------------------------------------- */
@@ -405,10 +412,13 @@ static int open_writer(struct session *session, struct vgpu_error *err)
 
 	session->writer = vgpu_trace_writer_open(
 		session->options.output,
-		&(struct vgpu_trace_writer_options){.metadata = metadata,
-						    .queue_limit = session->options.buffer,
-						    .on_thread = on_writer_thread,
-						    .opaque = session},
+		&(struct vgpu_trace_writer_options){
+			.metadata = metadata,
+			.queue_limit = session->options.buffer,
+			.max_size = session->options.max_size,
+			.on_thread = on_writer_thread,
+			.opaque = session,
+			.violations = vgpu_device_violations(session->device)},
 		err);
 	cJSON_free(metadata);
 	if (session->writer == NULL)
@@ -468,9 +478,9 @@ static int close_session(struct session *session)
 	if (session->writer != NULL) {
 		struct vgpu_error err;
 
-		stats = vgpu_trace_writer_stats(session->writer);
-		if (vgpu_trace_writer_close(session->writer,
-					    vgpu_device_violations(session->device), &err) != 0) {
+		if (vgpu_trace_writer_close_stats(session->writer,
+						  vgpu_device_violations(session->device), &stats,
+						  &err) != 0) {
 			fprintf(stderr, "vgpu-record: %s\n", err.text);
 			status = RECORD_FAILED;
 		} else if (session->discard) {
@@ -523,10 +533,25 @@ static int run_bus(struct session *session, int timeout_ms)
 	return rc == 0 && extra[0].revents != 0 ? 1 : rc;
 }
 
+/* The guest matters more than its recording. */
+static void tell_of_the_end(struct session *session)
+{
+	const struct vgpu_trace_writer_stats stats = vgpu_trace_writer_stats(session->writer);
+
+	if (!stats.ended || session->told)
+		return;
+	session->told = true;
+	if (stats.error != 0)
+		on_log(session, strerror(stats.error));
+	else if (stats.reader_gone)
+		on_log(session, "nobody reads the trace any more");
+	else if (stats.limit_reached)
+		on_log(session, "the trace is as large as it may be");
+	on_log(session, "the recording has ended; the guest is still served");
+}
+
 static int serve(struct session *session)
 {
-	bool told = false;
-
 	for (;;) {
 		int timeout = time_left(session);
 		if (timeout == 0)
@@ -541,13 +566,7 @@ static int serve(struct session *session)
 			return RECORD_USAGE;
 		}
 		show_live_line(session);
-		int error = vgpu_trace_writer_stats(session->writer).error;
-		if (error != 0 && !told) {
-			/* The guest matters more than its recording. */
-			on_log(session, strerror(error));
-			on_log(session, "the recording has ended; the guest is still served");
-			told = true;
-		}
+		tell_of_the_end(session);
 	}
 }
 

@@ -112,8 +112,10 @@ static void text_record(const struct dump *dump, const struct vgpu_trace_record 
 		break;
 	case VGPU_TRACE_END:
 		fprintf(dump->out,
-			"END requests=%" PRIu64 " frames=%" PRIu64 " dropped=%" PRIu64 "\n",
-			record->end.requests, record->end.frames, record->end.dropped);
+			"END requests=%" PRIu64 " frames=%" PRIu64 " dropped=%" PRIu64
+			" lost=%" PRIu64 "\n",
+			record->end.requests, record->end.frames, record->end.dropped,
+			record->end.lost_requests);
 		break;
 	}
 }
@@ -246,6 +248,8 @@ static void json_record(const struct dump *dump, const struct vgpu_trace_record 
 		add_u64(object, "requests", record->end.requests);
 		add_u64(object, "frames", record->end.frames);
 		add_u64(object, "dropped", record->end.dropped);
+		add_u64(object, "lost_requests", record->end.lost_requests);
+		add_u64(object, "lost_frames", record->end.lost_frames);
 		break;
 	}
 	char *text = cJSON_PrintUnformatted(object);

@@ -195,6 +195,30 @@ static void print_counts(FILE *out, const struct info *info)
 		"set-ups", info->starts, info->resets, info->registers);
 }
 
+static const char *cause_text(uint64_t cause)
+{
+	switch (cause) {
+	case VGPU_TRACE_CAUSE_ASKED:
+		return "as its user wanted";
+	case VGPU_TRACE_CAUSE_LIMIT:
+		return "at the size that it was given";
+	case VGPU_TRACE_CAUSE_ERROR:
+		return "the file could not be written on";
+	default:
+		return "not known";
+	}
+}
+
+static void print_end(FILE *out, const struct info *info)
+{
+	const struct vgpu_trace_end *end = &info->end;
+
+	if (end->cause == VGPU_TRACE_CAUSE_ASKED && end->lost_requests == 0)
+		return;
+	fprintf(out, "%-15s%s; %" PRIu64 " requests and %" PRIu64 " frames are not in it\n",
+		"ended", cause_text(end->cause), end->lost_requests, end->lost_frames);
+}
+
 static void print_violations(FILE *out, const struct info *info)
 {
 	for (unsigned int i = 0; info->ended && i < VGPU_NUM_VIOLATIONS; i++)
@@ -273,6 +297,10 @@ static void print_json(FILE *out, const struct info *info, const char *metadata)
 	add_number(object, "distinct_frames", info->distinct.count);
 	add_number(object, "guest_bytes", info->guest_bytes);
 	add_number(object, "dropped", info->dropped);
+	cJSON_AddStringToObject(object, "ended",
+				info->ended ? cause_text(info->end.cause) : "too early");
+	add_number(object, "lost_requests", info->end.lost_requests);
+	add_number(object, "lost_frames", info->end.lost_frames);
 	add_number(object, "file_bytes", info->file_size);
 	add_number(object, "set_ups", info->starts);
 	add_number(object, "resets", info->resets);
@@ -314,6 +342,7 @@ int vgpu_trace_info(const char *path, const struct vgpu_trace_tool_options *opti
 		print_metadata(out, vgpu_trace_reader_metadata(reader));
 		print_device(out, &info);
 		print_counts(out, &info);
+		print_end(out, &info);
 		print_violations(out, &info);
 	}
 	vgpu_hash_set_fini(&info.distinct);

@@ -403,6 +403,9 @@ static void put_end(struct trace_encoder *encoder, const struct vgpu_trace_recor
 	bytes_put_uint(encoder->out, VGPU_NUM_VIOLATIONS);
 	for (unsigned int i = 0; i < VGPU_NUM_VIOLATIONS; i++)
 		bytes_put_uint(encoder->out, end->violations[i]);
+	bytes_put_uint(encoder->out, end->cause);
+	bytes_put_uint(encoder->out, end->lost_requests);
+	bytes_put_uint(encoder->out, end->lost_frames);
 }
 
 static void take_end(struct trace_decoder *decoder, struct vgpu_trace_record *record)
@@ -420,6 +423,12 @@ static void take_end(struct trace_decoder *decoder, struct vgpu_trace_record *re
 		if (i < VGPU_NUM_VIOLATIONS)
 			end->violations[i] = violations;
 	}
+	/* Version 1.0 ends here. */
+	if (cursor_left(in) == 0)
+		return;
+	end->cause = cursor_uint(in);
+	end->lost_requests = cursor_uint(in);
+	end->lost_frames = cursor_uint(in);
 }
 
 /* ---- all of them --------------------------------------------------------------- */

@@ -119,13 +119,25 @@ static int copy_block(struct trace_sink *sink, struct trace_source *source,
 	return trace_sink_copy(sink, &header, payload, &info);
 }
 
+/* What is written here is for a reader of whatever version wrote it. */
+static int copy_header(struct trace_sink *sink, const struct trace_source *source,
+		       struct vgpu_error *err)
+{
+	size_t len;
+	const uint8_t *header = trace_source_file_header(source, &len);
+	int ret = trace_sink_file_header(sink, header, len);
+
+	return ret < 0 ? vgpu_error_set(err, -ret, "%s: %s", trace_sink_path(sink), strerror(-ret))
+		       : 0;
+}
+
 static int copy_blocks(struct trace_sink *sink, const char *path,
 		       const struct trace_progress *progress,
 		       const struct vgpu_trace_repair *result, struct vgpu_error *err)
 {
 	struct trace_source *source = trace_source_open(path, err);
 	struct trace_block block;
-	int ret = source != NULL ? 0 : -EIO;
+	int ret = source != NULL ? copy_header(sink, source, err) : -EIO;
 
 	for (uint32_t i = 0; ret == 0 && i < progress->blocks; i++) {
 		ret = trace_source_next(source, &block, err);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +17,17 @@
 
 #define INDEX_SLICE (TRACE_MAX_INDEX_ENTRY * sizeof(struct trace_index_entry))
 #define INDEX_LEVEL 3
+#define END_ROOM    512 /* for the block with the END record */
+#define POLL_MS	    100
 
 struct trace_sink {
 	char *path, *part;
 	int fd;
-	bool created;	  /* there was no such file before */
+	bool created;	/* there was no such file before */
+	bool piped;	/* nothing can be taken back: it is a pipe or a device */
+	uint64_t limit; /* of its bytes when finished; 0: none */
+	bool (*give_up)(void *opaque);
+	void *opaque;
 	uint64_t written; /* up to the end of the last whole block */
 	uint32_t num_blocks;
 	struct bytes index;
@@ -30,10 +38,25 @@ struct trace_sink {
 	size_t capacity;
 };
 
-static int write_all(int fd, const uint8_t *data, size_t len)
+/* Until a pipe takes as much as is written at once, or nobody wants to wait any more. */
+static int wait_for_room(struct trace_sink *sink)
+{
+	struct pollfd fd = {.fd = sink->fd, .events = POLLOUT};
+
+	while (poll(&fd, 1, POLL_MS) <= 0)
+		if (sink->give_up != NULL && sink->give_up(sink->opaque))
+			return -ETIMEDOUT;
+	return 0;
+}
+
+static int write_all(struct trace_sink *sink, const uint8_t *data, size_t len)
 {
 	while (len > 0) {
-		ssize_t n = write(fd, data, len);
+		size_t part = sink->piped && len > PIPE_BUF ? PIPE_BUF : len;
+		int ret = sink->piped ? wait_for_room(sink) : 0;
+		if (ret < 0)
+			return ret;
+		ssize_t n = write(sink->fd, data, part);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -47,16 +70,56 @@ static int write_all(int fd, const uint8_t *data, size_t len)
 /* Appends, or leaves the file as it was. */
 static int append(struct trace_sink *sink, const uint8_t *data, size_t len)
 {
-	int ret = write_all(sink->fd, data, len);
+	int ret = write_all(sink, data, len);
 
 	if (ret == 0) {
 		sink->written += len;
 		return 0;
 	}
 	/* A block that is cut off is of no use; where this fails the reader copes. */
-	if (ftruncate(sink->fd, (off_t)sink->written) == 0)
+	if (!sink->piped && ftruncate(sink->fd, (off_t)sink->written) == 0)
 		lseek(sink->fd, (off_t)sink->written, SEEK_SET);
 	return ret;
+}
+
+void trace_sink_limit(struct trace_sink *sink, uint64_t max_size)
+{
+	sink->limit = max_size;
+}
+
+void trace_sink_patience(struct trace_sink *sink, bool (*give_up)(void *opaque), void *opaque)
+{
+	sink->give_up = give_up;
+	sink->opaque = opaque;
+}
+
+struct trace_mark trace_sink_mark(const struct trace_sink *sink)
+{
+	return (struct trace_mark){sink->written, sink->num_blocks, sink->index.len};
+}
+
+int trace_sink_return(struct trace_sink *sink, const struct trace_mark *mark)
+{
+	if (sink->piped)
+		return -ESPIPE;
+	if (ftruncate(sink->fd, (off_t)mark->written) < 0 ||
+	    lseek(sink->fd, (off_t)mark->written, SEEK_SET) < 0)
+		return -errno;
+	sink->written = mark->written;
+	sink->num_blocks = mark->num_blocks;
+	sink->index.len = mark->index_len;
+	return 0;
+}
+
+/* Whether the file can still be finished within its limit when len more bytes are in it. */
+static bool fits(const struct trace_sink *sink, size_t len)
+{
+	uint64_t index = sink->index.len + 2 * sizeof(struct trace_index_entry);
+	uint64_t blocks = (index / INDEX_SLICE + 1) * sizeof(struct trace_block_header);
+
+	return sink->limit == 0 ||
+	       sink->written + len + END_ROOM + index + blocks + sizeof(struct trace_footer) <=
+		       sink->limit;
 }
 
 static int write_file_header(struct trace_sink *sink)
@@ -81,6 +144,14 @@ static bool is_device(const char *path)
 	return stat(path, &info) == 0 && S_ISCHR(info.st_mode);
 }
 
+static int begin_file(struct trace_sink *sink, struct vgpu_error *err)
+{
+	int ret = write_file_header(sink);
+
+	return ret < 0 ? vgpu_error_set(err, -ret, "%s: %s", trace_sink_path(sink), strerror(-ret))
+		       : 0;
+}
+
 /*
  * Not O_TRUNC: another recorder may be writing this very file, so its content
  * may only go once the lock is ours.
@@ -89,6 +160,13 @@ static int open_part(struct trace_sink *sink, struct vgpu_error *err)
 {
 	struct stat info;
 
+	if (strcmp(sink->path, "-") == 0) {
+		sink->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+		sink->piped = true;
+		return sink->fd < 0
+			       ? vgpu_error_set(err, errno, "standard output: %s", strerror(errno))
+			       : begin_file(sink, err);
+	}
 	sink->created = access(sink->part, F_OK) != 0;
 	sink->fd = open(sink->part, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	if (sink->fd < 0)
@@ -101,10 +179,8 @@ static int open_part(struct trace_sink *sink, struct vgpu_error *err)
 	}
 	if (fstat(sink->fd, &info) < 0 || (S_ISREG(info.st_mode) && ftruncate(sink->fd, 0) < 0))
 		return vgpu_error_set(err, errno, "%s: %s", sink->part, strerror(errno));
-	int ret = write_file_header(sink);
-	if (ret < 0)
-		return vgpu_error_set(err, -ret, "%s: %s", sink->part, strerror(-ret));
-	return 0;
+	sink->piped = !S_ISREG(info.st_mode);
+	return begin_file(sink, err);
 }
 
 struct trace_sink *trace_sink_open(const char *path, const char *suffix, struct vgpu_error *err)
@@ -118,7 +194,8 @@ struct trace_sink *trace_sink_open(const char *path, const char *suffix, struct 
 	sink->zstd = ZSTD_createCCtx();
 	sink->stream = ZSTD_createCCtx();
 	if (sink->path == NULL || sink->zstd == NULL || sink->stream == NULL ||
-	    asprintf(&sink->part, "%s%s", path, is_device(path) ? "" : suffix) < 0)
+	    asprintf(&sink->part, "%s%s", path,
+		     is_device(path) || strcmp(path, "-") == 0 ? "" : suffix) < 0)
 		goto no_memory;
 	if (open_part(sink, err) == 0)
 		return sink;
@@ -128,6 +205,14 @@ no_memory:
 	vgpu_error_set(err, ENOMEM, "%s: out of memory", path);
 	trace_sink_close(sink);
 	return NULL;
+}
+
+int trace_sink_file_header(struct trace_sink *sink, const uint8_t *header, size_t len)
+{
+	const struct trace_mark begin = {0};
+	int ret = trace_sink_return(sink, &begin);
+
+	return ret < 0 ? ret : append(sink, header, len);
 }
 
 /* Makes room for a block's header and len bytes of payload. */
@@ -246,6 +331,9 @@ int trace_sink_block(struct trace_sink *sink, enum trace_block_type type, uint16
 	header.checksum = htole64(
 		XXH3_64bits(joined, offsetof(struct trace_block_header, checksum) + stored_len));
 	memcpy(sink->block, &header, sizeof(header));
+	if (!fits(sink, sizeof(header) + stored_len))
+		return -EOVERFLOW;
+	const struct trace_mark mark = trace_sink_mark(sink);
 	if (type != TRACE_BLOCK_INDEX)
 		add_to_index(sink, &header, info);
 	if (sink->index.failed)
@@ -253,6 +341,8 @@ int trace_sink_block(struct trace_sink *sink, enum trace_block_type type, uint16
 	int ret = append(sink, sink->block, sizeof(header) + stored_len);
 	if (ret == 0)
 		sink->num_blocks++;
+	else
+		sink->index.len = mark.index_len;
 	return ret;
 }
 
@@ -367,5 +457,5 @@ uint64_t trace_sink_written(const struct trace_sink *sink)
 
 const char *trace_sink_path(const struct trace_sink *sink)
 {
-	return sink->part;
+	return strcmp(sink->part, "-") == 0 ? "standard output" : sink->part;
 }

@@ -23,9 +23,11 @@ struct trace_block_info {
 
 /*
  * Creates path + suffix (".part"), holding a lock on it, and writes the file
- * header. NULL with a sentence in err; then no new file is left behind.
+ * header; "-" is the standard output. NULL with a sentence in err; then no new file is left behind.
  */
 struct trace_sink *trace_sink_open(const char *path, const char *suffix, struct vgpu_error *err);
+/* Replaces the file header, before any block. 0 or a negative errno. */
+int trace_sink_file_header(struct trace_sink *sink, const uint8_t *header, size_t len);
 /*
  * Appends a block. RECORDS are compressed as one stream from each RESTART to the
  * next, at the level given there, or stored as they are; others stand alone, and are
@@ -41,6 +43,23 @@ int trace_sink_block(struct trace_sink *sink, enum trace_block_type type, uint16
  */
 int trace_sink_copy(struct trace_sink *sink, const struct trace_block_header *header,
 		    const uint8_t *payload, const struct trace_block_info *info);
+/* A file may not become longer than this when it is finished; a block that it would then says
+ * -EOVERFLOW. */
+void trace_sink_limit(struct trace_sink *sink, uint64_t max_size);
+/*
+ * Asked while a pipe takes nothing: true gives up, with -ETIMEDOUT. Without this it is
+ * waited for.
+ */
+void trace_sink_patience(struct trace_sink *sink, bool (*give_up)(void *opaque), void *opaque);
+/* A place to go back to: what was appended after it is gone from the file. */
+struct trace_mark {
+	uint64_t written;
+	uint32_t num_blocks;
+	size_t index_len;
+};
+struct trace_mark trace_sink_mark(const struct trace_sink *sink);
+/* -ESPIPE where nothing can be taken back, or another negative errno. */
+int trace_sink_return(struct trace_sink *sink, const struct trace_mark *mark);
 /* Appends index and footer and waits for the disk. 0 or a negative errno. */
 int trace_sink_finish(struct trace_sink *sink);
 /* Gives the finished file its name. 0 or a negative errno. */

@@ -21,10 +21,12 @@ struct trace_source {
 	uint64_t position;		  /* in the file */
 	uint64_t offset;		  /* of the block that was read last */
 	struct trace_block_header header; /* of that block */
-	uint32_t number;		  /* of that block */
-	uint32_t next_number;		  /* of the one after it */
-	uint64_t index_offset;		  /* of the first INDEX block; 0: none yet */
-	bool has_entry;			  /* the block read last is not in the expected index yet */
+	uint8_t file_header[TRACE_MAX_HEADER];
+	size_t file_header_len;
+	uint32_t number;       /* of that block */
+	uint32_t next_number;  /* of the one after it */
+	uint64_t index_offset; /* of the first INDEX block; 0: none yet */
+	bool has_entry;	       /* the block read last is not in the expected index yet */
 	struct trace_index_entry entry;
 	/* The index is compared by hash, so that no file makes the reader remember its blocks. */
 	XXH3_state_t *expected, *found;
@@ -91,7 +93,7 @@ static int check_file_header(const struct trace_source *source, const uint8_t *b
 
 static int read_file_header(struct trace_source *source, struct vgpu_error *err)
 {
-	uint8_t bytes[TRACE_MAX_HEADER];
+	uint8_t *bytes = source->file_header;
 	struct trace_file_header header;
 	ssize_t n = read_all(source, bytes, sizeof(header));
 
@@ -104,7 +106,7 @@ static int read_file_header(struct trace_source *source, struct vgpu_error *err)
 		goto too_early;
 	memcpy(&header, bytes, sizeof(header));
 	uint32_t size = le32toh(header.size);
-	if (size < sizeof(header) || size > sizeof(bytes))
+	if (size < sizeof(header) || size > TRACE_MAX_HEADER)
 		return vgpu_error_set(err, EBADMSG, "%s: file header at offset 0: impossible size",
 				      source->name);
 	n = read_all(source, bytes + sizeof(header), size - sizeof(header));
@@ -112,6 +114,7 @@ static int read_file_header(struct trace_source *source, struct vgpu_error *err)
 		return vgpu_error_set(err, (int)-n, "%s: %s", source->name, strerror((int)-n));
 	if ((size_t)n < size - sizeof(header))
 		goto too_early;
+	source->file_header_len = size;
 	return check_file_header(source, bytes, size, err);
 too_early:
 	return vgpu_error_set(err, ENODATA,
@@ -463,4 +466,10 @@ uint32_t trace_source_blocks(const struct trace_source *source)
 uint64_t trace_source_position(const struct trace_source *source)
 {
 	return source->position;
+}
+
+const uint8_t *trace_source_file_header(const struct trace_source *source, size_t *len)
+{
+	*len = source->file_header_len;
+	return source->file_header;
 }

@@ -33,6 +33,8 @@ int trace_source_next(struct trace_source *source, struct trace_block *block,
 /* The block that was read last as it is in the file; payload is stored_len bytes. */
 void trace_source_stored(const struct trace_source *source, struct trace_block_header *header,
 			 const uint8_t **payload);
+/* As it is in the file. */
+const uint8_t *trace_source_file_header(const struct trace_source *source, size_t *len);
 /* How many blocks were read, and where the last of them ends. */
 uint32_t trace_source_blocks(const struct trace_source *source);
 uint64_t trace_source_position(const struct trace_source *source);

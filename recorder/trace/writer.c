@@ -6,6 +6,7 @@
 #include "trace/sink.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -34,11 +35,22 @@
 #define WAKE_BYTES    (256u << 10)
 #define RECORDS_LEVEL 3
 #define META_LEVEL    3
+/* How long a guest is held up, and the end of the program, where a pipe takes nothing. */
+#define PUT_NS	 2000000000ull
+#define CLOSE_NS 3000000000ull
 /* Of smaller blocks it cannot be said how fast they were compressed. */
 #define PACE_MIN (64u << 10)
 
+/* Where a trace could end: before a block. */
+struct place {
+	struct trace_mark mark;
+	uint64_t requests, frames, dropped;
+};
+#define NUM_PLACES 16
+
 struct vgpu_trace_writer {
 	struct trace_sink *sink;
+	char *path;
 	pthread_t thread;
 	uint64_t queue_limit;
 	uint64_t wake_bytes; /* that wake the thread from a nap */
@@ -55,7 +67,10 @@ struct vgpu_trace_writer {
 	bool asleep; /* the thread waits for a signal, however little there is to do */
 	bool began;  /* on_thread() has returned */
 	bool closing;
-	uint64_t violations[VGPU_NUM_VIOLATIONS]; /* valid once closing */
+	uint64_t closing_ns; /* since when */
+	uint64_t waits_ns;   /* since when a put() waits; 0: none does */
+	uint64_t violations[VGPU_NUM_VIOLATIONS];
+	const uint64_t *live; /* where they come from, or NULL */
 	struct vgpu_trace_writer_stats stats;
 
 	/* What follows belongs to the thread. */
@@ -68,6 +83,9 @@ struct vgpu_trace_writer {
 	struct trace_block_info info;
 	bool restart; /* the block to be starts with an empty content table */
 	uint64_t requests, frames, dropped;
+	struct place places[NUM_PLACES]; /* the last ones; the newest is at num_places - 1 */
+	unsigned int num_places;
+	bool committed; /* the file is whole and has its name */
 };
 
 /* ---- the thread: blocks ---------------------------------------------------------- */
@@ -106,11 +124,24 @@ static int flush_block(struct vgpu_trace_writer *writer)
 	return 0;
 }
 
+/* What is in the file now is all that has been given to the thread so far. */
+static void note_place(struct vgpu_trace_writer *writer)
+{
+	if (writer->num_places == NUM_PLACES) {
+		memmove(writer->places, writer->places + 1,
+			(NUM_PLACES - 1) * sizeof(*writer->places));
+		writer->num_places--;
+	}
+	writer->places[writer->num_places++] = (struct place){
+		trace_sink_mark(writer->sink), writer->requests, writer->frames, writer->dropped};
+}
+
 /* A block says by itself where in the trace it is: time, requests, frames before it. */
 static void begin_block(struct vgpu_trace_writer *writer, uint64_t time_ns)
 {
 	if (writer->block.len > 0)
 		return;
+	note_place(writer);
 	writer->base_ns = time_ns;
 	writer->first_ns = writer->record_ns;
 	writer->info = (struct trace_block_info){time_ns, writer->requests, writer->frames};
@@ -339,7 +370,7 @@ static struct trace_entry *wait_for_entry(struct vgpu_trace_writer *writer, bool
 	pthread_mutex_lock(&writer->lock);
 	for (;;) {
 		entry = trace_queue_peek(&writer->queue);
-		*done = entry == NULL && writer->closing;
+		*done = entry == NULL && (writer->closing || writer->stats.ended);
 		if (entry != NULL || *done)
 			break;
 		if (writer->block.len == 0 && rested) {
@@ -348,7 +379,8 @@ static struct trace_entry *wait_for_entry(struct vgpu_trace_writer *writer, bool
 		}
 		rested = nap(writer);
 		if (writer->block.len > 0 && vgpu_now_ns() >= deadline_of(writer) &&
-		    trace_queue_peek(&writer->queue) == NULL && !writer->closing)
+		    trace_queue_peek(&writer->queue) == NULL && !writer->closing &&
+		    !writer->stats.ended)
 			break;
 	}
 	pthread_mutex_unlock(&writer->lock);
@@ -402,13 +434,100 @@ static int write_end(struct vgpu_trace_writer *writer)
 	return ret;
 }
 
-/* put() found no memory: what came before is in the file, but it is not whole. */
-static bool ended_early(struct vgpu_trace_writer *writer)
+/* ---- the thread: an early end ------------------------------------------------------------ */
+
+/*
+ * Nothing more is taken. ret is what a block met, or 0 if put() could not go on;
+ * one that waits for room must not wait longer.
+ */
+static void stop_taking(struct vgpu_trace_writer *writer, int ret)
 {
+	struct vgpu_trace_writer_stats *stats = &writer->stats;
+
 	pthread_mutex_lock(&writer->lock);
-	bool ended = writer->stats.error != 0;
+	stats->ended = true;
+	if (ret == -EOVERFLOW)
+		stats->limit_reached = true;
+	else if (ret == -EPIPE)
+		stats->reader_gone = true;
+	else if (ret < 0 && stats->error == 0)
+		stats->error = -ret;
+	while (trace_queue_peek(&writer->queue) != NULL)
+		trace_queue_release(&writer->queue);
+	pthread_cond_broadcast(&writer->room);
 	pthread_mutex_unlock(&writer->lock);
-	return ended;
+}
+
+/* What is not in the file up to there is lost. */
+static void count_lost(struct vgpu_trace_writer *writer, const struct place *place)
+{
+	struct vgpu_trace_writer_stats *stats = &writer->stats;
+
+	pthread_mutex_lock(&writer->lock);
+	stats->lost_requests += stats->requests - place->requests;
+	stats->lost_frames += stats->frames - place->frames;
+	stats->requests = place->requests;
+	stats->frames = place->frames;
+	stats->dropped = place->dropped;
+	stats->written_bytes = trace_sink_written(writer->sink);
+	pthread_mutex_unlock(&writer->lock);
+}
+
+/* Only an END record, which needs nothing of what the compressor knew. */
+static int finish_at(struct vgpu_trace_writer *writer, const struct place *place)
+{
+	const struct vgpu_trace_writer_stats stats = vgpu_trace_writer_stats(writer);
+	struct vgpu_trace_record record = {
+		.type = VGPU_TRACE_END,
+		.time_ns = vgpu_now_ns(),
+		.end = {.requests = place->requests,
+			.frames = place->frames,
+			.dropped = place->dropped,
+			.cause = stats.limit_reached ? VGPU_TRACE_CAUSE_LIMIT
+						     : VGPU_TRACE_CAUSE_ERROR,
+			.lost_requests = stats.lost_requests,
+			.lost_frames = stats.lost_frames},
+	};
+	const struct trace_pieces none = {0};
+
+	int ret = trace_sink_return(writer->sink, &place->mark);
+	if (ret < 0)
+		return ret;
+	memcpy(record.end.violations, writer->violations, sizeof(record.end.violations));
+	writer->block.len = 0;
+	writer->restart = true;
+	writer->requests = place->requests;
+	writer->frames = place->frames;
+	if (!try_append(writer, &record, &none))
+		return -ENOMEM;
+	ret = trace_sink_block(writer->sink, TRACE_BLOCK_RECORDS, TRACE_FLAG_RESTART, &writer->info,
+			       &writer->block, TRACE_LEVEL_NONE);
+	return ret < 0 ? ret : trace_sink_finish(writer->sink);
+}
+
+/*
+ * Makes the file whole where there is room for its end: a full disk may have none
+ * unless a block is given up for it.
+ */
+static void end_early(struct vgpu_trace_writer *writer, int ret)
+{
+	struct place places[NUM_PLACES];
+
+	stop_taking(writer, ret);
+	if (ret == 0 && flush_block(writer) == 0)
+		note_place(writer);
+	unsigned int left = writer->num_places;
+	memcpy(places, writer->places, sizeof(places));
+	trace_sink_limit(writer->sink, 0);
+	if (left > 0)
+		count_lost(writer, &places[left - 1]);
+	ret = -EPIPE;
+	while (!writer->stats.reader_gone && ret < 0 && left > 0) {
+		count_lost(writer, &places[--left]);
+		ret = finish_at(writer, &places[left]);
+	}
+	if (ret == 0)
+		writer->committed = trace_sink_commit(writer->sink) == 0;
 }
 
 static void begin_thread(struct vgpu_trace_writer *writer)
@@ -428,17 +547,35 @@ static void *run(void *opaque)
 	begin_thread(writer);
 	int ret = write_records(writer);
 
-	if (ret == 0)
-		ret = ended_early(writer) ? flush_block(writer) : write_end(writer);
-	if (ret == 0)
+	/* Nobody else writes it any more. */
+	if (ret == 0 && !vgpu_trace_writer_stats(writer).ended)
+		ret = write_end(writer);
+	else if (ret == 0)
+		ret = 1;
+	if (ret != 0) {
+		end_early(writer, ret < 0 ? ret : 0);
 		return NULL;
-	/* From here on put() does nothing; one that waits for room must not wait longer. */
+	}
+	ret = trace_sink_commit(writer->sink);
+	writer->committed = ret == 0;
 	pthread_mutex_lock(&writer->lock);
-	if (writer->stats.error == 0)
-		writer->stats.error = -ret;
-	pthread_cond_broadcast(&writer->room);
+	writer->stats.ended = true;
+	writer->stats.error = -ret;
 	pthread_mutex_unlock(&writer->lock);
 	return NULL;
+}
+
+/* A pipe takes nothing: for how long is that to be borne? */
+static bool give_up(void *opaque)
+{
+	struct vgpu_trace_writer *writer = opaque;
+	uint64_t now = vgpu_now_ns();
+
+	pthread_mutex_lock(&writer->lock);
+	bool enough = (writer->closing && now - writer->closing_ns > CLOSE_NS) ||
+		      (writer->waits_ns != 0 && now - writer->waits_ns > PUT_NS);
+	pthread_mutex_unlock(&writer->lock);
+	return enough;
 }
 
 /* ---- open ----------------------------------------------------------------------------- */
@@ -487,7 +624,7 @@ static void init_locks(struct vgpu_trace_writer *writer)
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&writer->more, &monotonic);
-	pthread_cond_init(&writer->room, NULL);
+	pthread_cond_init(&writer->room, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 }
 
@@ -500,6 +637,7 @@ static void free_writer(struct vgpu_trace_writer *writer)
 	trace_content_free(writer->content);
 	trace_queue_fini(&writer->queue);
 	bytes_fini(&writer->block);
+	free(writer->path);
 	free(writer);
 }
 
@@ -526,11 +664,14 @@ struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
 	writer->restart = true;
 	writer->on_thread = options->on_thread;
 	writer->opaque = options->opaque;
+	writer->live = options->violations;
+	writer->path = strdup(path);
 	writer->queue_limit = or_default(options->queue_limit, DEFAULT_QUEUE_LIMIT);
 	writer->wake_bytes =
 		writer->queue_limit / 4 < WAKE_BYTES ? writer->queue_limit / 4 : WAKE_BYTES;
 	writer->content = trace_content_new(window < MAX_WINDOW_LIMIT ? window : MAX_WINDOW_LIMIT);
-	if (writer->content == NULL || writer->queue_limit > SIZE_MAX - QUEUE_RESERVE ||
+	if (writer->path == NULL || writer->content == NULL ||
+	    writer->queue_limit > SIZE_MAX - QUEUE_RESERVE ||
 	    trace_queue_init(&writer->queue, writer->queue_limit + QUEUE_RESERVE) < 0) {
 		vgpu_error_set(err, ENOMEM, "%s: out of memory", path);
 		goto failed;
@@ -538,6 +679,8 @@ struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
 	writer->sink = trace_sink_open(path, ".part", err);
 	if (writer->sink == NULL)
 		goto failed;
+	trace_sink_limit(writer->sink, options->max_size);
+	trace_sink_patience(writer->sink, give_up, writer);
 	int ret = write_metadata(writer, path, options->metadata, err);
 	if (ret == 0) {
 		ret = start_thread(writer);
@@ -554,7 +697,33 @@ failed:
 
 /* ---- put -------------------------------------------------------------------------------- */
 
-/* Under both locks. NULL only after an error; waiting is the last resort. */
+/* As reserve(), for whoever has to wait. The thread gives a pipe up a little earlier. */
+static struct trace_entry *wait_for_room(struct vgpu_trace_writer *writer, size_t size)
+{
+	uint64_t now = vgpu_now_ns();
+	const struct timespec until = to_timespec(now + PUT_NS + PUT_NS / 2);
+	struct trace_entry *entry = NULL;
+	int error = 0;
+
+	writer->waits_ns = now;
+	while (!writer->stats.ended && error == 0) {
+		entry = trace_queue_reserve(&writer->queue, size);
+		if (entry != NULL)
+			break;
+		error = writer->queue.used == 0
+				? ENOMEM
+				: pthread_cond_timedwait(&writer->room, &writer->lock, &until);
+	}
+	writer->waits_ns = 0;
+	if (entry == NULL && !writer->stats.ended) {
+		writer->stats.error = error;
+		writer->stats.ended = true;
+		pthread_cond_signal(&writer->more);
+	}
+	return entry;
+}
+
+/* Under both locks. NULL only when the recording has ended; waiting is the last resort. */
 static struct trace_entry *reserve(struct vgpu_trace_writer *writer,
 				   const struct vgpu_trace_record *record, bool *without_data)
 {
@@ -575,24 +744,22 @@ static struct trace_entry *reserve(struct vgpu_trace_writer *writer,
 		*without_data = record->type == VGPU_TRACE_REQUEST && request->data_len > 0;
 	}
 	size = trace_entry_size(record, *without_data);
-	while (writer->stats.error == 0) {
-		entry = trace_queue_reserve(&writer->queue, size);
-		if (entry != NULL)
-			return entry;
-		if (writer->queue.used == 0) {
-			writer->stats.error = ENOMEM;
-			break;
-		}
-		pthread_cond_wait(&writer->room, &writer->lock);
-	}
-	return NULL;
+	return wait_for_room(writer, size);
 }
 
+/* Under the lock. */
 static void count_put(struct vgpu_trace_writer *writer, const struct vgpu_trace_record *record)
 {
 	const struct vgpu_trace_request *request = &record->request;
 	struct vgpu_trace_writer_stats *stats = &writer->stats;
 
+	if (stats->ended) {
+		stats->lost_requests += record->type == VGPU_TRACE_REQUEST;
+		stats->lost_frames += record->type == VGPU_TRACE_FRAME;
+		return;
+	}
+	if (writer->live != NULL)
+		memcpy(writer->violations, writer->live, sizeof(writer->violations));
 	if (record->type == VGPU_TRACE_REQUEST) {
 		stats->requests++;
 		stats->raw_bytes += request->num_descs * sizeof(*request->descs) +
@@ -610,18 +777,17 @@ void vgpu_trace_writer_put(struct vgpu_trace_writer *writer, const struct vgpu_t
 	pthread_mutex_lock(&writer->put_lock);
 	pthread_mutex_lock(&writer->lock);
 	struct trace_entry *entry =
-		writer->stats.error == 0 ? reserve(writer, record, &without_data) : NULL;
-	pthread_mutex_unlock(&writer->lock);
-	if (entry == NULL)
-		goto out;
-	trace_entry_fill(entry, record, without_data);
-	pthread_mutex_lock(&writer->lock);
-	trace_queue_publish(&writer->queue);
+		writer->stats.ended ? NULL : reserve(writer, record, &without_data);
+	if (entry != NULL) {
+		pthread_mutex_unlock(&writer->lock);
+		trace_entry_fill(entry, record, without_data);
+		pthread_mutex_lock(&writer->lock);
+		trace_queue_publish(&writer->queue);
+	}
 	count_put(writer, record);
 	if (writer->asleep || writer->queue.used >= writer->wake_bytes)
 		pthread_cond_signal(&writer->more);
 	pthread_mutex_unlock(&writer->lock);
-out:
 	pthread_mutex_unlock(&writer->put_lock);
 }
 
@@ -635,21 +801,43 @@ struct vgpu_trace_writer_stats vgpu_trace_writer_stats(struct vgpu_trace_writer 
 
 /* ---- close -------------------------------------------------------------------------------- */
 
-int vgpu_trace_writer_close(struct vgpu_trace_writer *writer,
-			    const uint64_t violations[VGPU_NUM_VIOLATIONS], struct vgpu_error *err)
+/* What became of the file, for people. */
+static int explain(const struct vgpu_trace_writer *writer, struct vgpu_error *err)
+{
+	const struct vgpu_trace_writer_stats *stats = &writer->stats;
+	const char *part = trace_sink_path(writer->sink);
+
+	if (stats->error == 0)
+		return 0;
+	if (stats->error == ENOENT && !writer->committed)
+		return vgpu_error_set(err, ENOENT,
+				      "%s: was removed while it was written; the "
+				      "recording is lost",
+				      part);
+	return vgpu_error_set(err, stats->error,
+			      "%s: %s; %s after %" PRIu64 " requests and %" PRIu64
+			      " frames, and lacks %" PRIu64 " and %" PRIu64,
+			      writer->committed ? writer->path : part, strerror(stats->error),
+			      writer->committed ? "the trace ends" : "it is cut off",
+			      stats->requests, stats->frames, stats->lost_requests,
+			      stats->lost_frames);
+}
+
+int vgpu_trace_writer_close_stats(struct vgpu_trace_writer *writer,
+				  const uint64_t violations[VGPU_NUM_VIOLATIONS],
+				  struct vgpu_trace_writer_stats *stats, struct vgpu_error *err)
 {
 	pthread_mutex_lock(&writer->lock);
 	writer->closing = true;
-	if (violations != NULL)
+	writer->closing_ns = vgpu_now_ns();
+	if (violations != NULL && !writer->stats.ended)
 		memcpy(writer->violations, violations, sizeof(writer->violations));
 	pthread_cond_signal(&writer->more);
 	pthread_mutex_unlock(&writer->lock);
 	pthread_join(writer->thread, NULL);
-	int ret = -writer->stats.error;
-	if (ret == 0)
-		ret = trace_sink_commit(writer->sink);
-	if (ret < 0)
-		vgpu_error_set(err, -ret, "%s: %s", trace_sink_path(writer->sink), strerror(-ret));
+	int ret = explain(writer, err);
+	if (stats != NULL)
+		*stats = writer->stats;
 	trace_sink_close(writer->sink);
 	free_writer(writer);
 	return ret;

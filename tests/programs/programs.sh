@@ -8,12 +8,10 @@
 # BUILD is where they are; EMULATOR runs them if they are of another machine.
 set -eu
 
-BUILD=$(cd "${BUILD:-build}" && pwd)
-EMULATOR=${EMULATOR:-}
-top=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=tests/programs/helpers.sh
+. "$(dirname "$0")/helpers.sh"
 trace=$top/traces/ruxos_boot.trace
 cut=cut.trace damaged=damaged.trace
-recorder=''
 
 tests='every_program_prints_help every_program_prints_its_version
 	a_wrong_call_is_explained a_wrong_option_is_explained
@@ -35,98 +33,6 @@ tests='every_program_prints_help every_program_prints_its_version
 	the_example_configurations_agree
 	conform_reports_from_files_alone conform_merges_runs_of_one_name
 	conform_refuses_other_files'
-
-# ---- what tests are made of --------------------------------------------------------
-
-fail() {
-	echo "$*"
-	exit 1
-}
-
-program() {
-	name=$1
-	shift
-	# shellcheck disable=SC2086 # a list of words
-	timeout 60 $EMULATOR "$BUILD/$name" "$@"
-}
-
-# exits STATUS PROGRAM ARGUMENT...: standard output goes to out, errors to err
-exits() {
-	want=$1
-	shift
-	status=0
-	program "$@" >out 2>err || status=$?
-	[ "$status" -eq "$want" ] || fail "$*: exit status $status, not $want: $(head -n 1 err)"
-}
-
-# says FILE TEXT
-says() {
-	grep -q -F -e "$2" "$1" || fail "no '$2' in '$(head -n 3 "$1")'"
-}
-
-silent() {
-	[ ! -s "$1" ] || fail "something on std$1: $(head -n 1 "$1")"
-}
-
-# json FILE KEY...
-json() {
-	file=$1
-	shift
-	# shellcheck disable=SC2086 # a list of words
-	why=$($EMULATOR "$BUILD/tests/programs/json-lines" "$@" <"$file") || fail "$file: $why"
-}
-
-# junit FILE TESTS FAILURES ERRORS SKIPPED: by another's reader
-junit() {
-	xmllint --noout "$1" 2>err || fail "$1: $(head -n 1 err)"
-	got=$(for count in 'testcase' 'testcase[failure]' 'testcase[error]' 'testcase[skipped]'; do
-		xmllint --xpath "count(//$count)" "$1"
-		echo
-	done | grep . | tr '\n' ' ')
-	[ "$got" = "$2 $3 $4 $5 " ] || fail "$1: has $got"
-	got=$(for count in tests failures errors skipped; do
-		xmllint --xpath "string(/testsuites/@$count)" "$1"
-		[ "$(xmllint --xpath "sum(//testsuite/@$count)" "$1")" = \
-			"$(xmllint --xpath "string(/testsuites/@$count)" "$1")" ] ||
-			fail "$1: $count of the suites make another sum"
-	done | tr '\n' ' ')
-	[ "$got" = "$2 $3 $4 $5 " ] || fail "$1: says $got"
-}
-
-# tap FILE RESULT: by perl's reader, which knows no version after 13
-tap() {
-	[ "$(head -n 1 "$1")" = 'TAP version 14' ] || fail "$1: begins with $(head -n 1 "$1")"
-	sed '1s/14/13/' "$1" >"$1.13"
-	prove -e cat "$1.13" >proved 2>&1 || true
-	says proved "$2"
-	! grep -q 'Parse errors' proved || fail "$1: $(grep 'Parse errors' proved)"
-}
-
-# until_is COMMAND...: within 10 seconds
-until_is() {
-	tries=200
-	until "$@"; do
-		[ "$tries" -gt 0 ] || return 1
-		tries=$((tries - 1))
-		sleep 0.05
-	done
-}
-
-# recorder_start ARGUMENT...: sets $recorder to its process
-recorder_start() {
-	# shellcheck disable=SC2086 # a list of words
-	$EMULATOR "$BUILD/vgpu-record" "$@" >out 2>err &
-	recorder=$!
-	trap 'kill -9 "$recorder" 2>/dev/null || true' EXIT
-}
-
-# recorder_end SIGNAL: sets $status to what it exits with
-recorder_end() {
-	status=0
-	kill -s "$1" "$recorder"
-	wait "$recorder" || status=$?
-	trap - EXIT
-}
 
 # ---- all of them -------------------------------------------------------------------
 
@@ -178,6 +84,10 @@ vgpu-record --memory-limit 0 | --memory-limit=0
 vgpu-record --buffer 9999999 | --buffer=9999999
 vgpu-record --no-sandbox --require-sandbox --fd 3 -o x.trace | --no-sandbox goes without
 vgpu-record --no-sandbox --user nobody zone1 | --no-sandbox goes without
+vgpu-record --max-size 4095 | --max-size=4095
+vgpu-record --max-size 10X | --max-size=10X
+vgpu-record --max-size 10KK | --max-size=10KK
+vgpu-record --max-size 99999999999G | --max-size=99999999999G
 vgpu-replay | no trace named
 vgpu-replay --target nothing x.trace | no target is called
 vgpu-replay --frames 9-2 x.trace | not a range of frames
@@ -782,11 +692,7 @@ conform_refuses_other_files() {
 for tool in programs/json-lines guests/imgcmp; do
 	[ -x "$BUILD/tests/$tool" ] || fail "tests/programs/programs.sh: no $BUILD/tests/$tool"
 done
-work=$(mktemp -d "${TMPDIR:-/tmp}/vgpu-programs.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-cd "$work"
+enter_work_folder
 version=$(sed -n 's/.*VGPU_VERSION "\(.*\)"/\1/p' "$top/backend/vgpu.h")
 head -c 20000 "$trace" >"$cut"
 {
@@ -795,14 +701,5 @@ head -c 20000 "$trace" >"$cut"
 	tail -c +15002 "$trace"
 } >"$damaged"
 
-passed=0 failed=0
-for test in $tests; do
-	if why=$("$test" 2>&1); then
-		passed=$((passed + 1))
-		continue
-	fi
-	echo "FAIL  $test: $why"
-	failed=$((failed + 1))
-done
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+# shellcheck disable=SC2086 # a list of words
+run_tests $tests

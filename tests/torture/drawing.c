@@ -207,7 +207,7 @@ static struct vgpu_target *connect_when_there(const char *socket)
 	return NULL;
 }
 
-void drawing_until_death(struct drawing *drawing, const char *socket, uint64_t seed)
+bool drawing_until_death(struct drawing *drawing, const char *socket, uint64_t seed)
 {
 	struct pen pen = {.drawing = drawing, .random = seed};
 
@@ -215,19 +215,24 @@ void drawing_until_death(struct drawing *drawing, const char *socket, uint64_t s
 	drawing->sent = calloc(drawing->sent_capacity, sizeof(*drawing->sent));
 	drawing->answered_ns = calloc(drawing->answers_capacity, sizeof(*drawing->answered_ns));
 	if (drawing->sent == NULL || drawing->answered_ns == NULL)
-		return;
+		return false;
 	pen.target = connect_when_there(socket);
 	if (pen.target == NULL)
-		return;
+		return false;
 	/* Some guests are busy, some draw now and then. */
-	uint32_t pause_us = roll(&pen, 3) == 0 ? 0 : roll(&pen, 20000);
+	uint32_t pause_us = roll(&pen, 3) == 0 || drawing->quick ? 0 : roll(&pen, 20000);
+	bool alive = true;
+
 	vgpu_driver_init(&pen.driver, pen.target, ARENA);
-	if (set_up(&pen) && show_new(&pen) && make_resource(&pen, CURSOR_ID, 64, 64))
-		while (do_something(&pen))
-			if (pause_us > 0)
-				rest(pause_us);
+	alive = set_up(&pen) && show_new(&pen) && make_resource(&pen, CURSOR_ID, 64, 64);
+	while (alive && (drawing->end_ns == 0 || vgpu_now_ns() < drawing->end_ns)) {
+		alive = do_something(&pen);
+		if (pause_us > 0)
+			rest(pause_us);
+	}
 	vgpu_driver_fini(&pen.driver);
 	pen.target->ops->close(pen.target);
+	return alive;
 }
 
 void drawing_fini(struct drawing *drawing)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A driver that draws on a vhost-user device until that dies, and remembers what it saw. */
+/* A driver that draws on a vhost-user device until that dies or for a time, and remembers what it
+ * saw. */
 #ifndef VGPU_TORTURE_DRAWING_H
 #define VGPU_TORTURE_DRAWING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,12 +13,14 @@ struct drawing {
 	size_t num_sent, sent_capacity;
 	uint64_t *answered_ns; /* when the driver saw its answer */
 	size_t num_answers, answers_capacity;
+	uint64_t end_ns; /* when to stop by itself; 0: never */
+	bool quick;	 /* without a pause */
 };
 
 /* The next of a row of random numbers; *state is any number. */
 uint64_t drawing_random(uint64_t *state);
-/* Connects to the socket when it is there, which it need not ever be. */
-void drawing_until_death(struct drawing *drawing, const char *socket, uint64_t seed);
+/* Connects to the socket when it is there, which it need not ever be. False: it died. */
+bool drawing_until_death(struct drawing *drawing, const char *socket, uint64_t seed);
 void drawing_fini(struct drawing *drawing);
 
 #endif

@@ -8,7 +8,19 @@ TORTURE_RUNS ?= 1000
 TORTURE_SEED ?= 0
 
 TORTURE := $(BUILD)/tests/torture/torture
-$(TORTURE): $(call objects,tests/torture/drawing.c tests/torture/waits.c tests/unit/trace-file.c)
+$(TORTURE) $(BUILD)/tests/torture/draw: $(call objects,tests/torture/drawing.c tests/torture/waits.c tests/unit/trace-file.c)
+
+# Not instrumented: it is loaded into programs that are and into programs that are not.
+$(BUILD)/tests/programs/faulty-disk.so: tests/programs/faulty-disk.c $(FLAGS_FILE)
+	@mkdir -p $(@D)
+	$(call step,CC)$(CC) $(filter-out $(INSTRUMENT),$(call flags,$<)) -fPIC -shared -o $@ $< \
+		$(filter-out $(INSTRUMENT),$(LDFLAGS_ALL)) -ldl
+
+.PHONY: faults
+## record with a disk that is full, slow, broken or gone, and into pipes
+faults: all $(BUILD)/tests/torture/draw $(BUILD)/tests/programs/faulty-disk.so
+	BUILD=$(BUILD) EMULATOR='$(EMULATOR)' tests/programs/faults.sh
+
 torture_run = $(EMULATOR) $(TORTURE) --seed $(TORTURE_SEED) --runs $(1) $(BUILD)/vgpu-record \
 	$(EMULATOR)
 

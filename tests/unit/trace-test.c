@@ -468,6 +468,20 @@ static void drops_data_but_no_request(void)
 	free(data);
 }
 
+static struct vgpu_trace_end end_of(const char *path)
+{
+	struct vgpu_trace_reader *reader = vgpu_trace_reader_open(path, NULL);
+	struct vgpu_trace_record record;
+	struct vgpu_trace_end end = {0};
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
+	while (vgpu_trace_reader_next(reader, &record, NULL) > 0)
+		if (record.type == VGPU_TRACE_END)
+			end = record.end;
+	vgpu_trace_reader_close(reader);
+	return end;
+}
+
 /* The file may not grow beyond a limit: what a full disk does, without filling one. */
 static void ends_cleanly_when_the_disk_is_full(void)
 {
@@ -475,6 +489,7 @@ static void ends_cleanly_when_the_disk_is_full(void)
 	char path[TRACE_FILE_PATH], part[TRACE_FILE_PATH + 8];
 	uint8_t *data = malloc(COUNT * LEN);
 	struct rlimit old, small;
+	struct vgpu_trace_writer_stats stats;
 	struct vgpu_error err = {0};
 	unsigned int records;
 
@@ -494,14 +509,72 @@ static void ends_cleanly_when_the_disk_is_full(void)
 	uint64_t requests = vgpu_trace_writer_stats(writer).requests;
 	put_transfer(writer, data, LEN, 4096);
 	CU_ASSERT_EQUAL(vgpu_trace_writer_stats(writer).requests, requests);
-	CU_ASSERT_EQUAL(vgpu_trace_writer_close(writer, NULL, &err), -EFBIG);
-	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, part));
-	CU_ASSERT_EQUAL(file_size(path), -1);
-	CU_ASSERT(file_size(part) > LIMIT / 4 && file_size(part) <= LIMIT);
-	CU_ASSERT_EQUAL(trace_file_read(part, &records, &err), -ENODATA);
-	CU_ASSERT(records > 0);
+	CU_ASSERT_EQUAL(vgpu_trace_writer_close_stats(writer, NULL, &stats, &err), -EFBIG);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, ": File too large; the trace ends after "));
+	/* It is whole up to there, and says what it lacks. */
+	CU_ASSERT_EQUAL(file_size(part), -1);
+	CU_ASSERT(file_size(path) > LIMIT / 4 && file_size(path) <= LIMIT);
+	CU_ASSERT_EQUAL(trace_file_read(path, &records, &err), 0);
+	CU_ASSERT(stats.requests > 0 && records == stats.requests + 1);
+	CU_ASSERT_EQUAL(stats.requests + stats.lost_requests, COUNT + 1);
+	struct vgpu_trace_end end = end_of(path);
+	CU_ASSERT_EQUAL(end.cause, VGPU_TRACE_CAUSE_ERROR);
+	CU_ASSERT(end.lost_requests > 0 && end.lost_requests <= stats.lost_requests);
 	trace_file_remove(path);
 	free(data);
+}
+
+/* No file is larger than it may be, and none is much smaller for it. */
+static void keeps_to_a_size(void)
+{
+	enum { LEN = 64 << 10, COUNT = 40 };
+	static const uint64_t sizes[] = {1000, 4096, 65536, 300000, 1000001, 1u << 30};
+	uint8_t *data = malloc(COUNT * LEN);
+	struct vgpu_trace_writer_stats stats;
+	char path[TRACE_FILE_PATH];
+	unsigned int records;
+
+	fill_random(data, COUNT * LEN, 12);
+	trace_file_path(path);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		const struct vgpu_trace_writer_options options = {.max_size = sizes[i]};
+		struct vgpu_error err = {0};
+		struct vgpu_trace_writer *writer = vgpu_trace_writer_open(path, &options, &err);
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(writer);
+		for (int n = 0; n < COUNT; n++)
+			put_transfer(writer, data + (size_t)n * LEN, LEN, 4096);
+		CU_ASSERT_EQUAL(vgpu_trace_writer_close_stats(writer, NULL, &stats, &err), 0);
+		bool cut = sizes[i] < COUNT * LEN;
+		CU_ASSERT_EQUAL(stats.limit_reached, cut);
+		CU_ASSERT_EQUAL(stats.error, 0);
+		CU_ASSERT((uint64_t)file_size(path) <= sizes[i]);
+		CU_ASSERT(!cut || sizes[i] - (uint64_t)file_size(path) < (1u << 20) + 70000);
+		CU_ASSERT_EQUAL(trace_file_read(path, &records, NULL), 0);
+		CU_ASSERT_EQUAL(records, stats.requests + 1);
+		CU_ASSERT_EQUAL(stats.requests + stats.lost_requests, COUNT);
+		struct vgpu_trace_end end = end_of(path);
+		CU_ASSERT_EQUAL(end.cause, cut ? VGPU_TRACE_CAUSE_LIMIT : VGPU_TRACE_CAUSE_ASKED);
+		CU_ASSERT(end.lost_requests <= stats.lost_requests);
+		CU_ASSERT(!cut || end.lost_requests > 0);
+	}
+	trace_file_remove(path);
+	free(data);
+}
+
+static void says_that_the_file_was_removed(void)
+{
+	char path[TRACE_FILE_PATH], part[TRACE_FILE_PATH + 8];
+	struct vgpu_error err = {0};
+
+	trace_file_path(path);
+	snprintf(part, sizeof(part), "%s.part", path);
+	struct vgpu_trace_writer *writer = open_writer(path, 0, 0);
+	put_transfer(writer, (const uint8_t *)path, sizeof(path), 0);
+	unlink(part);
+	CU_ASSERT_EQUAL(vgpu_trace_writer_close(writer, NULL, &err), -ENOENT);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "x.trace.part: was removed while it was written"));
+	trace_file_remove(path);
 }
 
 static void says_why_it_cannot_open(void)
@@ -746,6 +819,8 @@ static const struct unit_test tests[] = {
 	{"drops data but no request", drops_data_but_no_request},
 	{"ends cleanly when the disk is full", ends_cleanly_when_the_disk_is_full},
 	{"says why it cannot open", says_why_it_cannot_open},
+	{"keeps to a size", keeps_to_a_size},
+	{"says that the file was removed", says_that_the_file_was_removed},
 	{"is named .part until closed", is_named_part_until_closed},
 	{"writes within a moment", writes_within_a_moment},
 	{"takes records from several threads", takes_records_from_several_threads},

@@ -1,0 +1,229 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Usage: faults.sh
+#
+# A recorder whose disk is full, slow, broken or gone, or whose trace goes into a
+# pipe: the guest is served all the same, and what is missing is said.
+# BUILD is where the programs are; EMULATOR runs them if they are of another machine.
+set -eu
+
+# shellcheck source=tests/programs/helpers.sh
+. "$(dirname "$0")/helpers.sh"
+
+tests='a_full_disk_ends_the_recording a_full_file_system_ends_the_recording
+	an_input_output_error_ends_the_recording a_slow_disk_takes_pixels_only
+	a_trace_that_was_removed_is_missed
+	a_trace_goes_into_a_pipe a_slow_reader_takes_pixels_only a_reader_may_go
+	a_reader_that_does_nothing_is_given_up a_trace_is_not_for_a_terminal
+	a_trace_keeps_to_its_size'
+
+# draw SECONDS: a guest that must be served; sets $answers
+draw() {
+	# shellcheck disable=SC2086 # a list of words
+	answers=$(timeout 60 $EMULATOR "$BUILD/tests/torture/draw" sock "$1") ||
+		fail "the guest was not served: $(cat err)"
+	[ "$answers" -gt 100 ] || fail "only $answers answers"
+}
+
+# ends STATUS: the recorder, within ten seconds of being asked
+ends() {
+	begun=$(date +%s)
+	recorder_end TERM
+	[ "$status" -eq "$1" ] || fail "exit status $status, not $1: $(head -n 3 err)"
+	[ $(($(date +%s) - begun)) -le 10 ] || fail 'ended late'
+}
+
+# number NAME FILE: a member of vgpu-trace info --json
+number() {
+	program vgpu-trace info --json "$2" | grep -o "\"$1\":[0-9]*" | head -n 1 | sed 's/.*://'
+}
+
+# whole TRACE: it replays as it is, without what was lost
+whole() {
+	exits 0 vgpu-trace verify "$1"
+	exits 0 vgpu-replay --no-golden "$1"
+}
+
+# All that the guest asked is in the trace or was counted.
+nothing_is_forgotten() {
+	kept=$(number requests "$1")
+	lost=$(sed -n 's/.* and lacks \([0-9]*\) and .*/\1/p' err)
+	[ "$((kept + lost))" -eq "$answers" ] || fail "$kept and $lost are not $answers requests"
+	[ "$lost" -gt 0 ] || fail 'nothing was lost'
+	exits 0 vgpu-trace info "$1"
+	says out 'ended          the file could not be written on; '
+}
+
+a_full_disk_ends_the_recording() {
+	(
+		trap '' XFSZ
+		ulimit -f 200
+		# shellcheck disable=SC2086 # a list of words
+		exec $EMULATOR "$BUILD/vgpu-record" --socket-path sock -o full.trace >out 2>err
+	) &
+	recorder=$!
+	trap 'kill -9 "$recorder" 2>/dev/null || true' EXIT
+	draw 1
+	ends 1
+	says err 'vgpu-record: the recording has ended; the guest is still served'
+	says err 'vgpu-record: full.trace: File too large; the trace ends after '
+	nothing_is_forgotten full.trace
+	[ ! -e full.trace.part ] || fail 'a .part is left'
+	whole full.trace
+}
+
+# Where one may be made.
+a_full_file_system_ends_the_recording() {
+	mkdir small
+	mount -t tmpfs -o size=256k tmpfs small 2>/dev/null || return 0
+	trap 'umount "$work/small"' EXIT
+	recorder_start --socket-path sock -o small/full.trace
+	trap 'kill -9 "$recorder" 2>/dev/null || true; umount -l "$work/small"' EXIT
+	draw 1
+	ends 1
+	says err 'small/full.trace: No space left on device; the trace ends after '
+	nothing_is_forgotten small/full.trace
+	whole small/full.trace
+	umount small
+}
+
+# faulty FAULT ARGUMENT...: a recorder with a faulty disk, or status 1 where none can be had
+faulty() {
+	[ -z "$EMULATOR" ] || return 1
+	fault=$1
+	shift
+	FAULTY_DISK=$fault LD_PRELOAD=$BUILD/tests/programs/faulty-disk.so \
+		ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 \
+		"$BUILD/vgpu-record" "$@" >out 2>err &
+	recorder=$!
+	trap 'kill -9 "$recorder" 2>/dev/null || true' EXIT
+}
+
+an_input_output_error_ends_the_recording() {
+	faulty 'error 200000' --socket-path sock -o bad.trace || return 0
+	draw 1
+	ends 1
+	# Not even an end can be written.
+	says err 'vgpu-record: bad.trace.part: Input/output error; it is cut off after '
+	exits 0 vgpu-trace repair bad.trace.part
+	whole bad.trace
+	kept=$(number requests bad.trace)
+	exits 0 vgpu-trace info bad.trace
+	says out 'repaired       lost: 0 bytes'
+}
+
+a_slow_disk_takes_pixels_only() {
+	faulty 'slow 4000000' --socket-path sock --buffer 1 -o slow.trace || return 0
+	draw 1
+	ends 0
+	says out 'requests without their pixels: the disk could not keep up'
+	exits 0 vgpu-trace verify slow.trace
+	[ "$(number requests slow.trace)" -eq "$answers" ] || fail 'a request was dropped'
+	[ "$(number dropped slow.trace)" -gt 0 ] || fail 'nothing was dropped'
+}
+
+a_trace_that_was_removed_is_missed() {
+	recorder_start --socket-path sock -o gone.trace
+	until_is test -e gone.trace.part || fail 'has begun no trace'
+	draw 0.2
+	rm gone.trace.part
+	draw 0.2
+	ends 1
+	says err 'gone.trace.part: was removed while it was written; the recording is lost'
+}
+
+a_trace_goes_into_a_pipe() {
+	rm -f fifo
+	mkfifo fifo
+	cat fifo >piped.trace &
+	# shellcheck disable=SC2086 # a list of words
+	$EMULATOR "$BUILD/vgpu-record" --socket-path sock -o - >fifo 2>err &
+	recorder=$!
+	trap 'kill -9 "$recorder" 2>/dev/null || true' EXIT
+	draw 0.3
+	ends 0
+	says err "standard output: $answers requests, "
+	whole piped.trace
+	[ "$(number requests piped.trace)" -eq "$answers" ] || fail 'a request is missing'
+	[ "$(number dropped piped.trace)" -eq 0 ] || fail 'pixels are missing'
+}
+
+a_slow_reader_takes_pixels_only() {
+	rm -f fifo
+	mkfifo fifo
+	{
+		sleep 1.5
+		cat
+	} <fifo >slow.trace &
+	# shellcheck disable=SC2086 # a list of words
+	$EMULATOR "$BUILD/vgpu-record" --socket-path sock --buffer 1 -o - >fifo 2>err &
+	recorder=$!
+	trap 'kill -9 "$recorder" 2>/dev/null || true' EXIT
+	draw 1
+	ends 0
+	says err 'requests without their pixels: the disk could not keep up'
+	exits 0 vgpu-trace verify slow.trace
+	[ "$(number requests slow.trace)" -eq "$answers" ] || fail 'a request was dropped'
+	[ "$(number dropped slow.trace)" -gt 0 ] || fail 'nothing was dropped'
+}
+
+a_reader_may_go() {
+	rm -f fifo
+	mkfifo fifo
+	head -c 100000 fifo >head.trace &
+	# shellcheck disable=SC2086 # a list of words
+	$EMULATOR "$BUILD/vgpu-record" --socket-path sock -o - >fifo 2>err &
+	recorder=$!
+	trap 'kill -9 "$recorder" 2>/dev/null || true' EXIT
+	draw 1
+	ends 0
+	says err 'vgpu-record: nobody reads the trace any more'
+	says err 'vgpu-record: the recording has ended; the guest is still served'
+	exits 0 vgpu-trace repair -o whole.trace head.trace
+	whole whole.trace
+}
+
+# It keeps nobody waiting for ever: not the guest, and not who ends the recorder.
+a_reader_that_does_nothing_is_given_up() {
+	rm -f fifo
+	mkfifo fifo
+	# shellcheck disable=SC2217 # that it does not read is the point
+	sleep 60 <fifo &
+	sleeper=$!
+	# shellcheck disable=SC2086 # a list of words
+	$EMULATOR "$BUILD/vgpu-record" --socket-path sock --buffer 1 -o - >fifo 2>err &
+	recorder=$!
+	trap 'kill -9 "$recorder" $sleeper 2>/dev/null || true' EXIT
+	draw 1
+	ends 1
+	kill "$sleeper"
+	says err 'vgpu-record: standard output: Connection timed out; it is cut off after '
+}
+
+a_trace_is_not_for_a_terminal() {
+	command -v script >/dev/null && [ -z "$EMULATOR" ] || return 0
+	script -qec "$BUILD/vgpu-record --socket-path sock -o -" /dev/null >typed 2>&1 </dev/null || true
+	says typed 'a trace is not for a terminal'
+}
+
+a_trace_keeps_to_its_size() {
+	recorder_start --socket-path sock --max-size 200K -o small.trace
+	draw 1
+	until_is test -e small.trace || fail 'it has not got its name'
+	whole small.trace
+	[ "$(wc -c <small.trace)" -le 204800 ] || fail 'it is larger'
+	exits 0 vgpu-trace info small.trace
+	says out 'ended          at the size that it was given; '
+	recorder_end TERM
+	[ "$status" -eq 0 ] || fail "exit status $status"
+}
+
+# ---- the run -----------------------------------------------------------------------
+
+for tool in torture/draw programs/faulty-disk.so; do
+	[ -x "$BUILD/tests/$tool" ] || fail "tests/programs/faults.sh: no $BUILD/tests/$tool"
+done
+enter_work_folder
+# shellcheck disable=SC2086 # a list of words
+run_tests $tests
