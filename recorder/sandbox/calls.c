@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
@@ -180,8 +181,10 @@ static int add_rules(scmp_filter_ctx filter, const struct sandbox_options *optio
 
 bool sandbox_calls_available(void)
 {
-	/* With a filter that lies nowhere: a kernel that takes filters looks there. */
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) != 0 && errno == EFAULT;
+	/* With a filter that lies nowhere: a kernel that takes one for all threads looks there. */
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, NULL) !=
+		       0 &&
+	       errno == EFAULT;
 }
 
 void *sandbox_calls_new(const struct sandbox_options *options)

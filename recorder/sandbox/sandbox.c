@@ -155,10 +155,9 @@ static int set_limits(struct vgpu_error *err)
 
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
 		return vgpu_error_set(err, errno, "limits: %s", strerror(errno));
-	if (files.rlim_max > MAX_FILES)
-		files.rlim_max = MAX_FILES;
-	if (files.rlim_cur > files.rlim_max)
-		files.rlim_cur = files.rlim_max;
+	/* The hard limit may stay: the call that would raise this one is not allowed. */
+	if (files.rlim_cur > MAX_FILES)
+		files.rlim_cur = MAX_FILES;
 	/* The guest's memory has no place in a file on the disk. */
 	if (setrlimit(RLIMIT_CORE, &no_core) != 0 || setrlimit(RLIMIT_NOFILE, &files) != 0)
 		return vgpu_error_set(err, errno, "limits: %s", strerror(errno));

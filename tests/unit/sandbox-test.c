@@ -319,7 +319,7 @@ static int look_at_limits(const char *output)
 
 	enter(output);
 	return fd >= 0 && file_has(fd, "\nMax core file size        0                    0 ") &&
-			       file_has(fd, "\nMax open files            256                  256 ")
+			       file_has(fd, "\nMax open files            256 ")
 		       ? GOOD
 		       : BAD;
 }
