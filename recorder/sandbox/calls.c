@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -114,6 +115,8 @@ static const struct rule {
 	{SCMP_SYS(fcntl), 1, UINT32_MAX, F_SETFD},
 	{SCMP_SYS(fcntl), 1, UINT32_MAX, F_GETFL},
 	{SCMP_SYS(fcntl), 1, UINT32_MAX, F_SETFL},
+	/* room for pictures on their way to the front end */
+	{SCMP_SYS(setsockopt), 2, UINT32_MAX, SO_SNDBUF},
 	/* how the standard library finds out that it writes to a terminal */
 	{SCMP_SYS(ioctl), 1, UINT32_MAX, TCGETS},
 };

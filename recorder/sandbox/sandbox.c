@@ -73,12 +73,12 @@ static int prepare(struct sandbox *sandbox, struct vgpu_error *err)
 	return 0;
 }
 
-/* It keeps its name, and its folder is no place for files of ours. */
-static bool is_device(const char *path)
+/* A device and the standard output get no name, and their folders no files. */
+static bool is_open_already(const char *output)
 {
 	struct stat info;
 
-	return stat(path, &info) == 0 && !S_ISREG(info.st_mode);
+	return strcmp(output, "-") == 0 || (stat(output, &info) == 0 && !S_ISREG(info.st_mode));
 }
 
 struct sandbox *sandbox_new(const struct sandbox_options *options, struct vgpu_error *err)
@@ -90,7 +90,7 @@ struct sandbox *sandbox_new(const struct sandbox_options *options, struct vgpu_e
 		return NULL;
 	}
 	sandbox->options = *options;
-	if (is_device(options->output))
+	if (is_open_already(options->output))
 		sandbox->options.output = NULL;
 	sandbox->files = -1;
 	if (prepare(sandbox, err) == 0)
