@@ -130,9 +130,7 @@ static int finish(struct vgpu_dbus *dbus, struct vgpu_dbus_writer *message, uint
 	header.serial = ++dbus->serial;
 	memcpy(message->bytes, &header, sizeof(header));
 	const char *bytes = (const char *)message->bytes;
-	if (fd >= 0)
-		return vgpu_line_socket_send_fd(&dbus->socket, bytes, message->len, fd, TIMEOUT_MS);
-	return vgpu_line_socket_send(&dbus->socket, bytes, message->len, TIMEOUT_MS);
+	return vgpu_line_socket_send_fd(&dbus->socket, bytes, message->len, fd, TIMEOUT_MS);
 }
 
 int vgpu_dbus_call(struct vgpu_dbus *dbus, const struct vgpu_dbus_method *method,

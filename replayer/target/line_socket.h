@@ -23,7 +23,7 @@ void vgpu_line_socket_fini(struct vgpu_line_socket *socket);
 /* Sends len bytes. 0, -EPIPE if the peer is gone, -ETIMEDOUT. */
 int vgpu_line_socket_send(struct vgpu_line_socket *socket, const char *bytes, size_t len,
 			  int timeout_ms);
-/* The same, and with the first byte a descriptor, which stays the caller's. len > 0. */
+/* The same, and with the first byte a descriptor, which stays the caller's; -1: none. len > 0. */
 int vgpu_line_socket_send_fd(struct vgpu_line_socket *socket, const char *bytes, size_t len, int fd,
 			     int timeout_ms);
 /*

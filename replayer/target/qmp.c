@@ -38,10 +38,7 @@ static int send_command(struct vgpu_line_socket *socket, const char *command, cJ
 	text = cJSON_PrintUnformatted(message);
 	if (text == NULL)
 		goto out;
-	if (fd >= 0)
-		ret = vgpu_line_socket_send_fd(socket, text, strlen(text), fd, TIMEOUT_MS);
-	else
-		ret = vgpu_line_socket_send(socket, text, strlen(text), TIMEOUT_MS);
+	ret = vgpu_line_socket_send_fd(socket, text, strlen(text), fd, TIMEOUT_MS);
 	if (ret == 0)
 		ret = vgpu_line_socket_send(socket, "\n", 1, TIMEOUT_MS);
 out:

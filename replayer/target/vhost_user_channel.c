@@ -2,9 +2,9 @@
 #include "target/vhost_user_channel.h"
 
 #include "bus/vhost_user.h"
+#include "target/socket_io.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,59 +28,15 @@ void vgpu_vhost_user_channel_fini(struct vgpu_vhost_user_channel *channel)
 
 static int fail(int ret, uint32_t request, struct vgpu_error *err)
 {
-	if (ret == -ECONNRESET || ret == -ENOTCONN || ret == -EBADF)
-		ret = -EPIPE;
-	if (ret == -EPIPE)
+	if (ret == -EPIPE || ret == -EBADF)
 		return vgpu_error_set(err, EPIPE, "the back end has closed the connection");
 	return vgpu_error_set(err, -ret, "vhost-user message %u: %s", request,
 			      ret == -ETIMEDOUT ? "no answer" : strerror(-ret));
 }
 
-static int wait_for(int fd, short events, uint64_t deadline)
-{
-	for (;;) {
-		uint64_t now = vgpu_now_ns();
-		struct pollfd poller = {.fd = fd, .events = events};
-
-		if (now >= deadline)
-			return -ETIMEDOUT;
-		int n = poll(&poller, 1, (int)((deadline - now) / 1000000) + 1);
-		if (n > 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return -errno;
-	}
-}
-
 static uint64_t deadline_of(const struct vgpu_vhost_user_channel *channel)
 {
-	return vgpu_now_ns() + (uint64_t)channel->timeout_ms * 1000000;
-}
-
-/* Descriptors go with the first byte. Returns the bytes sent or a negative errno. */
-static ssize_t send_part(int fd, const uint8_t *bytes, size_t len,
-			 const struct vgpu_vhost_user_message *message)
-{
-	union {
-		char bytes[CMSG_SPACE(sizeof(int) * VHOST_USER_MAX_REGIONS)];
-		struct cmsghdr align;
-	} control = {0};
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-
-	if (message != NULL && message->num_fds > 0) {
-		size_t size = sizeof(int) * message->num_fds;
-
-		msg.msg_control = control.bytes;
-		msg.msg_controllen = CMSG_SPACE(size);
-		struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(size);
-		memcpy(CMSG_DATA(cmsg), message->fds, size);
-	}
-	ssize_t n = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	return n < 0 ? -errno : n;
+	return vgpu_socket_deadline(channel->timeout_ms);
 }
 
 static int send_message(struct vgpu_vhost_user_channel *channel,
@@ -90,49 +46,26 @@ static int send_message(struct vgpu_vhost_user_channel *channel,
 		struct vhost_user_header header;
 		uint8_t payload[sizeof(union vhost_user_payload)];
 	} out = {.header = {message->request, VHOST_USER_VERSION | flags, message->size}};
-	size_t len = sizeof(out.header) + message->size, done = 0;
-	uint64_t deadline = deadline_of(channel);
 
-	if (message->size > sizeof(out.payload) || message->num_fds > VHOST_USER_MAX_REGIONS)
+	if (message->size > sizeof(out.payload))
 		return -EMSGSIZE;
 	if (message->size > 0)
 		memcpy(out.payload, message->payload, message->size);
-	while (done < len) {
-		ssize_t n = send_part(channel->fd, (uint8_t *)&out + done, len - done,
-				      done == 0 ? message : NULL);
-		if (n > 0)
-			done += (size_t)n;
-		if (n >= 0 || n == -EINTR)
-			continue;
-		int ret = n == -EAGAIN ? wait_for(channel->fd, POLLOUT, deadline) : (int)n;
-		if (ret < 0)
-			return ret;
-	}
-	return 0;
+	return vgpu_socket_send(channel->fd, &out, sizeof(out.header) + message->size, message->fds,
+				message->num_fds, deadline_of(channel));
 }
 
-/* Descriptors that come along are closed by the kernel, as nobody takes them. */
 static int receive(int fd, void *data, size_t len, uint64_t deadline)
 {
 	uint8_t *bytes = data;
 
 	while (len > 0) {
-		ssize_t n = recv(fd, bytes, len, MSG_DONTWAIT);
+		ssize_t n = vgpu_socket_receive(fd, bytes, len, deadline);
 
-		if (n == 0)
-			return -EPIPE;
-		if (n > 0) {
-			bytes += n;
-			len -= (size_t)n;
-			continue;
-		}
-		if (errno == EINTR)
-			continue;
-		if (errno != EAGAIN)
-			return -errno;
-		int ret = wait_for(fd, POLLIN, deadline);
-		if (ret < 0)
-			return ret;
+		if (n < 0)
+			return (int)n;
+		bytes += n;
+		len -= (size_t)n;
 	}
 	return 0;
 }
@@ -195,5 +128,5 @@ int vgpu_vhost_user_channel_check(struct vgpu_vhost_user_channel *channel, struc
 		return vgpu_error_set(err, EPROTO, "the back end speaks without being asked");
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	return fail(n == 0 ? -EPIPE : -errno, 0, err);
+	return fail(n == 0 ? -EPIPE : vgpu_socket_error(errno), 0, err);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "target/vhost_user_program.h"
 
+#include "target/socket_io.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,7 +158,7 @@ static int start_with_fd(struct vgpu_vhost_user_program *program, struct vgpu_er
 static int connect_when_it_listens(struct vgpu_vhost_user_program *program, const char *path,
 				   struct vgpu_error *err)
 {
-	uint64_t deadline = vgpu_now_ns() + LISTENS_MS * 1000000ull;
+	uint64_t deadline = vgpu_socket_deadline(LISTENS_MS);
 	int fd;
 
 	while ((fd = connect_to(path)) < 0) {
