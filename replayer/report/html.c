@@ -2,7 +2,7 @@
 #include "report/html.h"
 
 #include "golden/png_io.h"
-#include "report/utf8.h"
+#include "report/markup.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -32,43 +32,11 @@ static bool is_printable(uint32_t character)
 	       (character >= 0x20 && !(character >= 0x7f && character < 0xa0));
 }
 
-static void put_character(FILE *out, const char *bytes, size_t len, uint32_t character)
-{
-	switch (character) {
-	case '&':
-		fputs("&amp;", out);
-		return;
-	case '<':
-		fputs("&lt;", out);
-		return;
-	case '>':
-		fputs("&gt;", out);
-		return;
-	case '"':
-		fputs("&quot;", out);
-		return;
-	case '\'':
-		fputs("&#39;", out);
-		return;
-	case VGPU_UTF8_REPLACEMENT:
-		fputs("&#xfffd;", out);
-		return;
-	default:
-		fwrite(bytes, 1, len, out);
-	}
-}
-
 void vgpu_html_text(FILE *out, const char *text)
 {
-	while (*text != '\0') {
-		uint32_t character;
-		size_t len = vgpu_utf8_next(text, &character);
+	static const struct vgpu_markup html = {.is_legal = is_printable, .numbered = "'"};
 
-		if (!is_printable(character))
-			character = VGPU_UTF8_REPLACEMENT;
-		put_character(out, text, len, character);
-		text += len;
-	}
+	vgpu_markup_text(out, &html, text);
 }
 
 void vgpu_html_format(FILE *out, const char *format, ...)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/cases.h"
-#include "report/utf8.h"
+#include "report/markup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,54 +20,15 @@ static bool is_legal(uint32_t character)
 	       (character >= 0x20 && character != 0xfffe && character != 0xffff);
 }
 
-static void put_character(FILE *out, const char *bytes, size_t len, uint32_t character)
-{
-	switch (character) {
-	case '&':
-		fputs("&amp;", out);
-		return;
-	case '<':
-		fputs("&lt;", out);
-		return;
-	case '>':
-		fputs("&gt;", out);
-		return;
-	case '"':
-		fputs("&quot;", out);
-		return;
-	case '\t':
-	case '\n':
-	case '\r':
-		/* As it is it would be a blank in an attribute. */
-		fprintf(out, "&#%u;", character);
-		return;
-	case VGPU_UTF8_REPLACEMENT:
-		fputs("&#xfffd;", out);
-		return;
-	default:
-		fwrite(bytes, 1, len, out);
-	}
-}
-
-static void put_text(FILE *out, const char *text)
-{
-	while (*text != '\0') {
-		uint32_t character;
-		size_t len = vgpu_utf8_next(text, &character);
-
-		if (!is_legal(character))
-			character = VGPU_UTF8_REPLACEMENT;
-		put_character(out, text, len, character);
-		text += len;
-	}
-}
+/* Blanks that are not numbered are plain blanks in an attribute. */
+static const struct vgpu_markup xml = {.is_legal = is_legal, .numbered = "\t\n\r"};
 
 static void put_attribute(FILE *out, const char *name, const char *value)
 {
 	if (value == NULL)
 		return;
 	fprintf(out, " %s=\"", name);
-	put_text(out, value);
+	vgpu_markup_text(out, &xml, value);
 	fputc('"', out);
 }
 
@@ -79,7 +40,7 @@ static void put_lines(FILE *out, const char *text)
 		char *line = strndup(text, len);
 
 		if (line != NULL)
-			put_text(out, line);
+			vgpu_markup_text(out, &xml, line);
 		free(line);
 		fputc('\n', out);
 		if (text[len] == '\0' || text[len + 1] == '\0')
