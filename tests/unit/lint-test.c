@@ -3,6 +3,7 @@
 #include "lint-driver.h"
 #include "lint/report.h"
 #include "scene.h"
+#include "text-out.h"
 #include "trace_tools.h"
 #include "unit.h"
 
@@ -337,11 +338,11 @@ static int lint_file(const char *path, enum lint_severity severity, const char *
 	const struct vgpu_trace_tool_options options = {
 		.json = json, .rules = rules, .severity = severity};
 	struct vgpu_error err;
-	size_t len;
-	FILE *out = open_memstream(text, &len);
-	int status = vgpu_trace_lint(path, &options, out, &err);
+	struct text_out memory;
 
-	fclose(out);
+	text_out_open(&memory);
+	int status = vgpu_trace_lint(path, &options, memory.out, &err);
+	*text = text_out_close(&memory);
 	return status;
 }
 

@@ -4,6 +4,7 @@
 #include "report/history.h"
 #include "report/replay_cases.h"
 #include "report/trace_section.h"
+#include "text-out.h"
 #include "unit.h"
 
 #include <endian.h>
@@ -12,26 +13,6 @@
 #include <string.h>
 
 extern const struct unit_suite replay_report_suite;
-
-struct memory {
-	FILE *out;
-	char *text;
-	size_t size;
-};
-
-static void memory_init(struct memory *memory)
-{
-	*memory = (struct memory){0};
-	memory->out = open_memstream(&memory->text, &memory->size);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(memory->out);
-}
-
-/* The caller frees it. */
-static char *taken(struct memory *memory)
-{
-	CU_ASSERT_EQUAL(fclose(memory->out), 0);
-	return memory->text;
-}
 
 static unsigned int count_of(const char *text, const char *word)
 {
@@ -98,11 +79,11 @@ static void add_frame(struct vgpu_filmstrip *strip, uint32_t number, uint32_t se
 
 static char *strip_text(const struct vgpu_filmstrip *strip)
 {
-	struct memory memory;
+	struct text_out memory;
 
-	memory_init(&memory);
+	text_out_open(&memory);
 	vgpu_filmstrip_write(strip, "trace-7", memory.out);
-	return taken(&memory);
+	return text_out_close(&memory);
 }
 
 static void a_filmstrip_has_each_frame_once(void)
@@ -306,11 +287,11 @@ static char *section_text(struct vgpu_trace_section *section)
 		.messages = {message},
 		.num_messages = 1,
 	};
-	struct memory memory;
+	struct text_out memory;
 
-	memory_init(&memory);
+	text_out_open(&memory);
 	vgpu_trace_section_write(section, 3, &result, memory.out);
-	return taken(&memory);
+	return text_out_close(&memory);
 }
 
 static void a_section_has_a_limit_and_says_so(void)

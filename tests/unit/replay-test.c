@@ -5,6 +5,7 @@
 #include "golden/png_io.h"
 #include "replay.h"
 #include "scene.h"
+#include "text-out.h"
 #include "trace_tools.h"
 #include "unit.h"
 
@@ -621,14 +622,11 @@ static char *run_tool(vgpu_trace_tool_fn *tool, const char *path,
 		      const struct vgpu_trace_tool_options *options, int expected)
 {
 	struct vgpu_error err;
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
+	struct text_out text;
 
-	CU_ASSERT_PTR_NOT_NULL_FATAL(out);
-	CU_ASSERT_EQUAL(tool(path, options, out, &err), expected);
-	fclose(out);
-	return text;
+	text_out_open(&text);
+	CU_ASSERT_EQUAL(tool(path, options, text.out, &err), expected);
+	return text_out_close(&text);
 }
 
 static void the_tools_say_what_is_in_a_trace(void)

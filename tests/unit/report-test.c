@@ -6,6 +6,7 @@
 #include "report/html.h"
 #include "report/utf8.h"
 #include "scene.h"
+#include "text-out.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -16,34 +17,14 @@
 
 extern const struct unit_suite report_suite;
 
-/* What is written to out until taken() is what it returns. */
-struct memory {
-	FILE *out;
-	char *text;
-	size_t size;
-};
-
-static void memory_init(struct memory *memory)
+static void expect_text(struct text_out *memory, const char *expected)
 {
-	*memory = (struct memory){0};
-	memory->out = open_memstream(&memory->text, &memory->size);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(memory->out);
-}
-
-static const char *taken(struct memory *memory)
-{
-	CU_ASSERT_EQUAL(fclose(memory->out), 0);
-	return memory->text;
-}
-
-static void expect_text(struct memory *memory, const char *expected)
-{
-	const char *text = taken(memory);
+	char *text = text_out_close(memory);
 
 	CU_ASSERT_STRING_EQUAL(text, expected);
 	if (strcmp(text, expected) != 0)
 		printf("\n--- got\n%s--- expected\n%s", text, expected);
-	free(memory->text);
+	free(text);
 }
 
 /* ---- UTF-8 -------------------------------------------------------------------------------- */
@@ -155,9 +136,9 @@ static void what_is_no_regular_file_is_not_replaced(void)
 
 static void text_in_a_page_is_only_text(void)
 {
-	struct memory memory;
+	struct text_out memory;
 
-	memory_init(&memory);
+	text_out_open(&memory);
 	vgpu_html_text(memory.out, "<a href=\"x\">&'\t\n\x01\x7f\xc2\x85\xff\xe2\x82\xac");
 	vgpu_html_format(memory.out, "%s%d", "<", 5);
 	expect_text(&memory, "&lt;a href=&quot;x&quot;&gt;&amp;&#39;\t\n"
@@ -167,10 +148,10 @@ static void text_in_a_page_is_only_text(void)
 static void json_in_a_page_does_not_end_its_script(void)
 {
 	cJSON *object = cJSON_CreateObject();
-	struct memory memory;
+	struct text_out memory;
 
 	cJSON_AddStringToObject(object, "a", "</script><!--");
-	memory_init(&memory);
+	text_out_open(&memory);
 	vgpu_html_json(memory.out, "data", object);
 	expect_text(&memory, "<script type=\"application/json\" id=\"data\">"
 			     "{\"a\":\"\\u003c/script>\\u003c!--\"}</script>\n");
@@ -186,17 +167,17 @@ static void pictures_become_urls(void)
 	};
 	static const uint8_t bytes[] = {'f', 'o', 'o'}, other[] = {'f', 0x6f, 0xff};
 	struct vgpu_frame frame = {.width = VGPU_PNG_SIDE_MAX + 1, .height = 1};
-	struct memory memory;
+	struct text_out memory;
 
 	for (size_t len = 0; len <= sizeof(bytes); len++) {
-		memory_init(&memory);
+		text_out_open(&memory);
 		vgpu_html_png(memory.out, bytes, len);
 		expect_text(&memory, expected[len]);
 	}
-	memory_init(&memory);
+	text_out_open(&memory);
 	vgpu_html_png(memory.out, other, sizeof(other));
 	expect_text(&memory, expected[4]);
-	memory_init(&memory);
+	text_out_open(&memory);
 	CU_ASSERT_EQUAL(vgpu_html_frame(memory.out, &frame), -EINVAL);
 	expect_text(&memory, "data:,");
 }
@@ -206,13 +187,12 @@ static char *page_with(const char *title)
 	const struct vgpu_html_page page = {
 		.title = title, .program = "vgpu-test", .lead = "<lead>", .script = "own();\n"};
 	struct vgpu_error err;
-	struct memory memory;
+	struct text_out memory;
 
-	memory_init(&memory);
+	text_out_open(&memory);
 	CU_ASSERT_EQUAL(vgpu_html_begin(memory.out, &page, &err), 0);
 	vgpu_html_end(memory.out, &page);
-	taken(&memory);
-	return memory.text;
+	return text_out_close(&memory);
 }
 
 /* The nonce that the policy of a page names. */
@@ -272,11 +252,11 @@ static const struct report_case samples[] = {
 static void expect_cases(report_cases_fn *write, size_t count, const char *expected)
 {
 	struct report_cases cases = {0};
-	struct memory memory;
+	struct text_out memory;
 
 	for (size_t i = 0; i < count; i++)
 		CU_ASSERT_EQUAL(report_cases_add(&cases, &samples[i]), 0);
-	memory_init(&memory);
+	text_out_open(&memory);
 	write(memory.out, &run, &cases);
 	expect_text(&memory, expected);
 	report_cases_fini(&cases);
