@@ -10,6 +10,7 @@
 #include "bus/vhost_user.h"
 #include "sandbox/calls.h"
 #include "scene.h"
+#include "target/socket_io.h"
 #include "unit.h"
 
 #include <dirent.h>
@@ -40,6 +41,7 @@ extern const struct unit_suite connection_suite;
 #define FEATURES     (1ull << 32 | 1ull << 30 | 1ull << 1)
 #define NUM_REQUESTS 6
 #define MAX_STEPS    64
+#define SAY_MS	     1000
 
 /* What a front end does in one go. */
 struct step {
@@ -231,24 +233,14 @@ static void say(struct stage *stage, const struct step *step, size_t less)
 {
 	struct vhost_user_header header = {step->request, VHOST_USER_VERSION, step->size};
 	uint8_t bytes[sizeof(header) + sizeof(step->payload)];
-	char control[CMSG_SPACE(sizeof(int) * 2)] = {0};
-	struct iovec iov = {bytes, sizeof(header) + step->size - less};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	int fds[2];
 	unsigned int num_fds = choose_fds(stage, step, fds);
 
 	memcpy(bytes, &header, sizeof(header));
 	memcpy(bytes + sizeof(header), step->payload, step->size);
-	if (num_fds != 0) {
-		msg.msg_control = control;
-		msg.msg_controllen = CMSG_SPACE(sizeof(int) * num_fds);
-		struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * num_fds);
-		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * num_fds);
-	}
-	CU_ASSERT_EQUAL(sendmsg(stage->fd, &msg, MSG_NOSIGNAL), (ssize_t)iov.iov_len);
+	CU_ASSERT_EQUAL(vgpu_socket_send(stage->fd, bytes, sizeof(header) + step->size - less, fds,
+					 num_fds, vgpu_socket_deadline(SAY_MS)),
+			0);
 	if (step->fds == DISPLAY_FD)
 		close(fds[0]);
 }
