@@ -185,6 +185,11 @@ const char *vgpu_trace_reader_metadata(const struct vgpu_trace_reader *reader);
  */
 int vgpu_trace_reader_next(struct vgpu_trace_reader *reader, struct vgpu_trace_record *record,
 			   struct vgpu_error *err);
+/*
+ * From here on, blocks are read and decompressed by a thread of the reader's own, before
+ * they are needed. Only before the first record; of what is no large file it changes nothing.
+ */
+void vgpu_trace_reader_read_ahead(struct vgpu_trace_reader *reader);
 /* Back to the first record. -ESPIPE on standard input. */
 int vgpu_trace_reader_rewind(struct vgpu_trace_reader *reader, struct vgpu_error *err);
 

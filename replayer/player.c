@@ -182,6 +182,7 @@ struct vgpu_player *vgpu_player_new(struct vgpu_trace_reader *reader, struct vgp
 		return NULL;
 	}
 	player->reader = reader;
+	vgpu_trace_reader_read_ahead(reader);
 	if (plan(player, err) < 0) {
 		vgpu_player_free(player);
 		return NULL;

@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "trace/reader.h"
+#include "trace/ahead.h"
 #include "trace/codec.h"
 #include "trace/format.h"
 #include "trace/source.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* A shorter file is read before a thread has begun to. */
+#define AHEAD_SIZE (256u << 10)
+
 struct vgpu_trace_reader {
 	struct trace_source *source;
+	struct trace_ahead *ahead; /* has the source; NULL: blocks are read as they are needed */
+	bool read_ahead;
+	struct trace_place place; /* of the block at hand */
 	char *metadata;
 	struct trace_decoder decoder;
 
@@ -34,6 +43,24 @@ struct vgpu_trace_reader {
 	int status;
 	struct vgpu_error error;
 };
+
+static int fail_here(const struct vgpu_trace_reader *reader, struct vgpu_error *err, int code,
+		     const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* As trace_source_fail(), of the block at hand. */
+static int fail_here(const struct vgpu_trace_reader *reader, struct vgpu_error *err, int code,
+		     const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return vgpu_error_set(err, code, "%s: block %" PRIu32 " at offset %" PRIu64 ": %s",
+			      trace_source_name(reader->source), reader->place.number,
+			      reader->place.offset, text);
+}
 
 /* ---- content ----------------------------------------------------------------------- */
 
@@ -158,23 +185,32 @@ static int fill_data(struct vgpu_trace_reader *reader, struct vgpu_trace_request
 
 /* ---- blocks --------------------------------------------------------------------------- */
 
+static int read_block(struct vgpu_trace_reader *reader, struct trace_block *block,
+		      struct vgpu_error *err)
+{
+	if (reader->ahead != NULL)
+		return trace_ahead_next(reader->ahead, block, &reader->place, err);
+	int ret = trace_source_next(reader->source, block, err);
+	reader->place = trace_source_place(reader->source);
+	return ret;
+}
+
 static int read_metadata(struct vgpu_trace_reader *reader, struct vgpu_error *err)
 {
 	struct trace_block block;
-	int ret = trace_source_next(reader->source, &block, err);
+	int ret = read_block(reader, &block, err);
 
 	if (ret == 0 || (ret > 0 && block.type != TRACE_BLOCK_META))
-		return trace_source_fail(reader->source, err, EBADMSG, "is not the description");
+		return fail_here(reader, err, EBADMSG, "is not the description");
 	if (ret < 0)
 		return ret;
 	if (block.len > TRACE_MAX_META)
-		return trace_source_fail(reader->source, err, EBADMSG,
-					 "description of more than 1 MiB");
+		return fail_here(reader, err, EBADMSG, "description of more than 1 MiB");
 	if (memchr(block.data, '\0', block.len) != NULL)
-		return trace_source_fail(reader->source, err, EBADMSG, "description is not text");
+		return fail_here(reader, err, EBADMSG, "description is not text");
 	char *metadata = strndup((const char *)block.data, block.len);
 	if (metadata == NULL)
-		return trace_source_fail(reader->source, err, ENOMEM, "out of memory");
+		return fail_here(reader, err, ENOMEM, "out of memory");
 	free(reader->metadata);
 	reader->metadata = metadata;
 	return 0;
@@ -191,17 +227,17 @@ static int enter_records(struct vgpu_trace_reader *reader, const struct trace_bl
 	uint64_t frames = cursor_uint(in);
 	reader->in_block = 0;
 	if (in->why != NULL)
-		return trace_source_fail(reader->source, err, EBADMSG, "%s", in->why);
+		return fail_here(reader, err, EBADMSG, "%s", in->why);
 	if (requests != reader->requests || frames != reader->frames)
-		return trace_source_fail(reader->source, err, EBADMSG,
-					 "requests or frames before it are missing");
-	trace_source_describe(reader->source, reader->base_ns, requests, frames);
+		return fail_here(reader, err, EBADMSG, "requests or frames before it are missing");
+	/* Who reads ahead has done so. */
+	if (reader->ahead == NULL)
+		trace_source_describe(reader->source, reader->base_ns, requests, frames);
 	if ((block->flags & TRACE_FLAG_RESTART) != 0) {
 		reader->num_chunks = 0;
 		reader->content.len = 0;
 	} else if (!reader->any_records) {
-		return trace_source_fail(reader->source, err, EBADMSG,
-					 "first records, but not a restart");
+		return fail_here(reader, err, EBADMSG, "first records, but not a restart");
 	}
 	reader->any_records = true;
 	return 1;
@@ -231,21 +267,23 @@ static int next_block(struct vgpu_trace_reader *reader, struct vgpu_error *err)
 {
 	struct trace_block block;
 
+	if (reader->read_ahead && reader->ahead == NULL && !reader->any_records)
+		reader->ahead = trace_ahead_new(reader->source);
 	for (;;) {
-		note_progress(reader);
-		int ret = trace_source_next(reader->source, &block, err);
+		if (reader->ahead == NULL)
+			note_progress(reader);
+		int ret = read_block(reader, &block, err);
 		if (ret < 0)
 			return ret;
 		if (ret == 0 && !reader->end)
-			return trace_source_fail(reader->source, err, EBADMSG,
-						 "the END record before it is missing");
+			return fail_here(reader, err, EBADMSG,
+					 "the END record before it is missing");
 		if (ret == 0)
 			return 0;
 		if (block.type == TRACE_BLOCK_RECORDS)
 			return enter_records(reader, &block, err);
 		if (block.type == TRACE_BLOCK_META)
-			return trace_source_fail(reader->source, err, EBADMSG,
-						 "a second description");
+			return fail_here(reader, err, EBADMSG, "a second description");
 	}
 }
 
@@ -281,8 +319,8 @@ static const char *place_record(struct vgpu_trace_reader *reader, struct vgpu_tr
 static int fail_record(struct vgpu_trace_reader *reader, struct vgpu_error *err, int code,
 		       uint64_t type, const char *why)
 {
-	return trace_source_fail(reader->source, err, code, "record %" PRIu64 " (%s): %s",
-				 reader->in_block, trace_record_name(type), why);
+	return fail_here(reader, err, code, "record %" PRIu64 " (%s): %s", reader->in_block,
+			 trace_record_name(type), why);
 }
 
 /* 1: a record for the caller, 0: one that was not, or an error. */
@@ -385,6 +423,7 @@ void vgpu_trace_reader_close(struct vgpu_trace_reader *reader)
 {
 	if (reader == NULL)
 		return;
+	trace_ahead_free(reader->ahead);
 	trace_source_close(reader->source);
 	trace_decoder_fini(&reader->decoder);
 	bytes_fini(&reader->content);
@@ -399,8 +438,15 @@ const char *vgpu_trace_reader_metadata(const struct vgpu_trace_reader *reader)
 	return reader->metadata;
 }
 
+void vgpu_trace_reader_read_ahead(struct vgpu_trace_reader *reader)
+{
+	reader->read_ahead = trace_source_size(reader->source) >= AHEAD_SIZE;
+}
+
 int vgpu_trace_reader_rewind(struct vgpu_trace_reader *reader, struct vgpu_error *err)
 {
+	trace_ahead_free(reader->ahead);
+	reader->ahead = NULL;
 	int ret = trace_source_rewind(reader->source, err);
 
 	/* Standard input that cannot go back can still go on. */

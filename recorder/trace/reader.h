@@ -14,6 +14,7 @@ struct trace_progress {
 	bool ended;	  /* it has the END record */
 };
 
+/* Of a reader that does not read ahead. */
 const struct trace_progress *trace_reader_progress(const struct vgpu_trace_reader *reader);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 #include <zstd.h>
@@ -48,6 +49,45 @@ int trace_source_fail(const struct trace_source *source, struct vgpu_error *err,
 	va_end(args);
 	return vgpu_error_set(err, code, "%s: block %" PRIu32 " at offset %" PRIu64 ": %s",
 			      source->name, source->number, source->offset, text);
+}
+
+int trace_source_keep(struct trace_source *source, struct trace_block *block, uint8_t **buffer,
+		      size_t *capacity)
+{
+	uint8_t *own = source->raw;
+	size_t own_capacity = source->raw_capacity;
+
+	if (block->data == own) {
+		source->raw = *buffer;
+		source->raw_capacity = *capacity;
+		*buffer = own;
+		*capacity = own_capacity;
+		return 0;
+	}
+	uint8_t *copy = array_reserve(*buffer, capacity, block->len, 1);
+	if (copy == NULL)
+		return -ENOMEM;
+	*buffer = copy;
+	memcpy(copy, block->data, block->len);
+	block->data = copy;
+	return 0;
+}
+
+struct trace_place trace_source_place(const struct trace_source *source)
+{
+	return (struct trace_place){.number = source->number, .offset = source->offset};
+}
+
+const char *trace_source_name(const struct trace_source *source)
+{
+	return source->name;
+}
+
+uint64_t trace_source_size(const struct trace_source *source)
+{
+	struct stat info;
+
+	return fstat(source->fd, &info) == 0 && S_ISREG(info.st_mode) ? (uint64_t)info.st_size : 0;
 }
 
 /* As many bytes as there are, up to len, or a negative errno. */

@@ -20,6 +20,12 @@ struct trace_block {
 	size_t len;
 };
 
+/* Where the block that was read last is, for people. */
+struct trace_place {
+	uint32_t number;
+	uint64_t offset;
+};
+
 /* Reads the file header; "-" is standard input. NULL with a sentence in err. */
 struct trace_source *trace_source_open(const char *path, struct vgpu_error *err);
 void trace_source_close(struct trace_source *source);
@@ -43,6 +49,17 @@ void trace_source_describe(struct trace_source *source, uint64_t base_ns, uint64
 			   uint64_t frames);
 /* Back to the first block. -ESPIPE on standard input. */
 int trace_source_rewind(struct trace_source *source, struct vgpu_error *err);
+/*
+ * Moves the payload of the block that was read last to a buffer of the caller's, or gives
+ * the source that one instead of its own: it is valid until the caller uses the buffer
+ * again. 0 or -ENOMEM.
+ */
+int trace_source_keep(struct trace_source *source, struct trace_block *block, uint8_t **buffer,
+		      size_t *capacity);
+struct trace_place trace_source_place(const struct trace_source *source);
+const char *trace_source_name(const struct trace_source *source);
+/* Bytes of the file; 0: it is none. */
+uint64_t trace_source_size(const struct trace_source *source);
 /* Says "path: block 17 at offset 4711: ..." of the block that was read last; returns -code. */
 int trace_source_fail(const struct trace_source *source, struct vgpu_error *err, int code,
 		      const char *format, ...) __attribute__((format(printf, 4, 5)));
