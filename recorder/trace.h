@@ -190,6 +190,11 @@ int vgpu_trace_reader_next(struct vgpu_trace_reader *reader, struct vgpu_trace_r
  * they are needed. Only before the first record; of what is no large file it changes nothing.
  */
 void vgpu_trace_reader_read_ahead(struct vgpu_trace_reader *reader);
+/*
+ * Until the next rewind, requests come without their data, which is checked all the same.
+ * Only before the first record; later it changes nothing.
+ */
+void vgpu_trace_reader_skim(struct vgpu_trace_reader *reader);
 /* Back to the first record. -ESPIPE on standard input. */
 int vgpu_trace_reader_rewind(struct vgpu_trace_reader *reader, struct vgpu_error *err);
 

@@ -183,6 +183,7 @@ struct vgpu_player *vgpu_player_new(struct vgpu_trace_reader *reader, struct vgp
 	}
 	player->reader = reader;
 	vgpu_trace_reader_read_ahead(reader);
+	vgpu_trace_reader_skim(reader);
 	if (plan(player, err) < 0) {
 		vgpu_player_free(player);
 		return NULL;

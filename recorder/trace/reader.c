@@ -18,7 +18,7 @@
 struct vgpu_trace_reader {
 	struct trace_source *source;
 	struct trace_ahead *ahead; /* has the source; NULL: blocks are read as they are needed */
-	bool read_ahead;
+	bool read_ahead, skim;
 	struct trace_place place; /* of the block at hand */
 	char *metadata;
 	struct trace_decoder decoder;
@@ -96,13 +96,16 @@ static int take_content(struct vgpu_trace_reader *reader, struct cursor *in)
 	if (bytes == NULL)
 		return -EBADMSG;
 	if (!grow_ends(reader, reader->num_chunks + count) ||
-	    !bytes_reserve(&reader->content, size)) {
+	    (!reader->skim && !bytes_reserve(&reader->content, size))) {
 		cursor_fail(in, "out of memory");
 		return -ENOMEM;
 	}
 	for (uint64_t i = 1; i <= count; i++)
 		reader->ends[reader->num_chunks++] = (uint32_t)(reader->content.len + i * len);
-	bytes_put(&reader->content, bytes, size);
+	if (reader->skim)
+		reader->content.len += size;
+	else
+		bytes_put(&reader->content, bytes, size);
 	return 0;
 }
 
@@ -165,7 +168,7 @@ static int fill_data(struct vgpu_trace_reader *reader, struct vgpu_trace_request
 		cursor_fail(in, "the referenced content is not what was read");
 		return -EBADMSG;
 	}
-	if (request->data_len == 0)
+	if (request->data_len == 0 || reader->skim)
 		return 0;
 	/* New content lies in the table in one piece: no need to copy it. */
 	if (decoder->num_refs == 1 && (!decoder->refs[0].repeat || decoder->refs[0].count == 1)) {
@@ -438,6 +441,11 @@ const char *vgpu_trace_reader_metadata(const struct vgpu_trace_reader *reader)
 	return reader->metadata;
 }
 
+void vgpu_trace_reader_skim(struct vgpu_trace_reader *reader)
+{
+	reader->skim = !reader->any_records;
+}
+
 void vgpu_trace_reader_read_ahead(struct vgpu_trace_reader *reader)
 {
 	reader->read_ahead = trace_source_size(reader->source) >= AHEAD_SIZE;
@@ -447,6 +455,7 @@ int vgpu_trace_reader_rewind(struct vgpu_trace_reader *reader, struct vgpu_error
 {
 	trace_ahead_free(reader->ahead);
 	reader->ahead = NULL;
+	reader->skim = false;
 	int ret = trace_source_rewind(reader->source, err);
 
 	/* Standard input that cannot go back can still go on. */

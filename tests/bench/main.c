@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* bench: measures all that make bench promises, and writes the report. */
 #include "bench/bench.h"
+#include "bench/process.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -50,7 +51,7 @@ static int measure_all(struct bench_report *report, int count, char **names)
 	return status;
 }
 
-/* bench REPORT [TABLE...]; or bench --fd=N, a back end for one of the tables. */
+/* bench REPORT [TABLE...]; --fd=N and --run PROGRAM... are what it starts itself as. */
 int main(int argc, char **argv)
 {
 	char folder[] = "/tmp/vgpu-bench-XXXXXX";
@@ -58,6 +59,8 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strncmp(argv[1], "--fd=", 5) == 0)
 		return bench_serve(atoi(argv[1] + 5));
+	if (argc > 2 && strcmp(argv[1], "--run") == 0)
+		return bench_process_serve(argv + 2);
 	if (argc < 2 || mkdtemp(folder) == NULL) {
 		fprintf(stderr, "usage: bench REPORT [TABLE...]\n");
 		return 2;

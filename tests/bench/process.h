@@ -14,4 +14,7 @@ struct bench_process {
 /* Runs argv[0] from PATH without output. -EIO if it could not be started or was killed. */
 int bench_process(char *const argv[], struct bench_process *process, struct vgpu_error *err);
 
+/* What "bench --run PROGRAM..." does for that: runs argv[0] and writes down how it was. */
+int bench_process_serve(char **argv);
+
 #endif
