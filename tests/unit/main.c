@@ -24,6 +24,7 @@ extern const struct unit_suite kms_suite;
 extern const struct unit_suite frame_suite;
 extern const struct unit_suite trace_suite;
 extern const struct unit_suite trace_damage_suite;
+extern const struct unit_suite trace_ahead_suite;
 extern const struct unit_suite format_suite;
 extern const struct unit_suite recorder_suite;
 extern const struct unit_suite sandbox_suite;
@@ -63,6 +64,7 @@ static const struct unit_suite *const suites[] = {
 	&frame_suite,
 	&trace_suite,
 	&trace_damage_suite,
+	&trace_ahead_suite,
 	&format_suite,
 	&recorder_suite,
 	&sandbox_suite,
