@@ -14,7 +14,7 @@ struct slot {
 	int ret; /* of trace_source_next() */
 	struct vgpu_error err;
 	struct trace_block block;
-	struct trace_place place;
+	struct trace_block_place place;
 	uint8_t *buffer;
 	size_t capacity;
 };
@@ -126,7 +126,7 @@ void trace_ahead_free(struct trace_ahead *ahead)
 }
 
 int trace_ahead_next(struct trace_ahead *ahead, struct trace_block *block,
-		     struct trace_place *place, struct vgpu_error *err)
+		     struct trace_block_place *place, struct vgpu_error *err)
 {
 	struct slot *slot = &ahead->slots[ahead->next];
 

@@ -15,6 +15,6 @@ struct trace_ahead *trace_ahead_new(struct trace_source *source);
 void trace_ahead_free(struct trace_ahead *ahead);
 /* As trace_source_next(); place is that of the block, or of what is wrong. */
 int trace_ahead_next(struct trace_ahead *ahead, struct trace_block *block,
-		     struct trace_place *place, struct vgpu_error *err);
+		     struct trace_block_place *place, struct vgpu_error *err);
 
 #endif

@@ -19,7 +19,7 @@ struct vgpu_trace_reader {
 	struct trace_source *source;
 	struct trace_ahead *ahead; /* has the source; NULL: blocks are read as they are needed */
 	bool read_ahead, skim;
-	struct trace_place place; /* of the block at hand */
+	struct trace_block_place place; /* of the block at hand */
 	char *metadata;
 	struct trace_decoder decoder;
 

@@ -73,9 +73,9 @@ int trace_source_keep(struct trace_source *source, struct trace_block *block, ui
 	return 0;
 }
 
-struct trace_place trace_source_place(const struct trace_source *source)
+struct trace_block_place trace_source_place(const struct trace_source *source)
 {
-	return (struct trace_place){.number = source->number, .offset = source->offset};
+	return (struct trace_block_place){.number = source->number, .offset = source->offset};
 }
 
 const char *trace_source_name(const struct trace_source *source)

@@ -21,7 +21,7 @@ struct trace_block {
 };
 
 /* Where the block that was read last is, for people. */
-struct trace_place {
+struct trace_block_place {
 	uint32_t number;
 	uint64_t offset;
 };
@@ -56,7 +56,7 @@ int trace_source_rewind(struct trace_source *source, struct vgpu_error *err);
  */
 int trace_source_keep(struct trace_source *source, struct trace_block *block, uint8_t **buffer,
 		      size_t *capacity);
-struct trace_place trace_source_place(const struct trace_source *source);
+struct trace_block_place trace_source_place(const struct trace_source *source);
 const char *trace_source_name(const struct trace_source *source);
 /* Bytes of the file; 0: it is none. */
 uint64_t trace_source_size(const struct trace_source *source);
