@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <linux/virtio_config.h>
-#include <linux/virtio_ring.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -24,10 +23,6 @@
 #define WANTED_PROTOCOL                                                                            \
 	(BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |                    \
 	 BIT(VHOST_USER_PROTOCOL_F_CONFIG) | BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE))
-
-/* Where a new driver's ring begins: index 0 and, in a packed ring, both wrap counters 1. */
-#define BASE_SPLIT  0u
-#define BASE_PACKED 0x80008000u
 
 /* Adds to the sentence how the program fares. */
 static int done(struct vgpu_vhost_user_front *front, int ret, struct vgpu_error *err)
@@ -233,12 +228,11 @@ static int tell_ring(struct vgpu_vhost_user_front *front, unsigned int queue, ui
 		     const struct vhost_vring_addr *addr, struct vgpu_error *err)
 {
 	const struct vgpu_vhost_user_ring *ring = &front->rings[queue];
-	const bool packed = (front->accepted & BIT(VIRTIO_F_RING_PACKED)) != 0;
 	int ret = tell_state(front, VHOST_USER_SET_VRING_NUM, queue, size, err);
 
 	if (ret == 0)
 		ret = tell_state(front, VHOST_USER_SET_VRING_BASE, queue,
-				 packed ? BASE_PACKED : BASE_SPLIT, err);
+				 vgpu_first_index(front->accepted), err);
 	if (ret == 0)
 		ret = tell(front, VHOST_USER_SET_VRING_ADDR, addr, sizeof(*addr), err);
 	if (ret == 0)
