@@ -293,7 +293,7 @@ static void outside_the_buffer(struct rig *t)
 {
 	const struct virtio_gpu_rect rects[] = {
 		rect(1, 0, 64, 64),	     rect(0, 1, 64, 64), rect(0, 0, 65, 64),
-		rect(0xfffffff0, 0, 32, 32), rect(64, 64, 0, 0), rect(48, 48, 0xffffffe0, 16),
+		rect(0xfffffff0, 0, 32, 32), rect(64, 0, 1, 64), rect(48, 48, 0xffffffe0, 16),
 	};
 	struct virtio_gpu_set_scanout_blob requests[COUNT(rects)];
 	struct resource r;

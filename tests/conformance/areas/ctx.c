@@ -11,8 +11,9 @@
 
 extern const struct vector ctx_vectors[];
 
-#define VIRGL FEATURE(VIRTIO_GPU_F_VIRGL)
-#define NAME  64u
+#define VIRGL	  FEATURE(VIRTIO_GPU_F_VIRGL)
+#define PROTOCOLS FEATURE(VIRTIO_GPU_F_CONTEXT_INIT)
+#define NAME	  64u
 
 /* What must be as it was when all is over. */
 struct scene {
@@ -30,7 +31,8 @@ static struct scene begin(struct rig *t)
 {
 	struct scene scene;
 
-	make_ready_with(t, usual_features(t) | (t->offered & VIRGL), CONTROL_SIZE, CURSOR_SIZE);
+	make_ready_with(t, usual_features(t) | (t->offered & (VIRGL | PROTOCOLS)), CONTROL_SIZE,
+			CURSOR_SIZE);
 	scene.r = resource_2d(t, 64, 64, B8G8R8X8);
 	scene.shown = show_pattern(t, &scene.r, 0);
 	scene.stored = pattern(t, 64, 64, 99);
@@ -211,12 +213,20 @@ static void long_name(struct rig *t)
 	expect_unchanged(t, &scene);
 }
 
+/* Without CONTEXT_INIT nothing says what is in that field, and a device need not look. */
 static void unknown_protocol(struct rig *t)
 {
+	static const uint32_t protocols[] = {0x7f, 0x100};
 	const struct scene scene = begin(t);
 
-	expect_refused(t, create(t, 1, 0, 0x7f), VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
-	expect_refused(t, create(t, 2, 0, 0x100), VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
+	for (uint32_t i = 0; i < COUNT(protocols); i++) {
+		struct reply reply = create(t, i + 1, 0, protocols[i]);
+
+		if ((t->offered & PROTOCOLS) != 0)
+			expect_refused(t, reply, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
+		else
+			expect_refused_or_done(t, reply, VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
+	}
 	expect_unchanged(t, &scene);
 }
 
