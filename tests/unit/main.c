@@ -95,11 +95,29 @@ static bool wanted(const char *name, int argc, char **argv)
 	return argc < 2;
 }
 
+static bool is_suite(const char *name)
+{
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
+		if (strcmp(suites[i]->name, name) == 0)
+			return true;
+	return false;
+}
+
+static int complain(const char *name)
+{
+	fprintf(stderr, "unit-tests: no suite is called '%s'; there are:", name);
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
+		fprintf(stderr, " '%s'", suites[i]->name);
+	fprintf(stderr, "\n");
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
-	unsigned int added = 0;
-
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (int i = 1; i < argc; i++)
+		if (!is_suite(argv[i]))
+			return complain(argv[i]);
 	if (CU_initialize_registry() != CUE_SUCCESS)
 		return 2;
 	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
@@ -108,18 +126,9 @@ int main(int argc, char **argv)
 		CU_pSuite suite = CU_add_suite(suites[i]->name, NULL, NULL);
 		if (suite == NULL)
 			return 2;
-		for (const struct unit_test *test = suites[i]->tests; test->name != NULL; test++) {
+		for (const struct unit_test *test = suites[i]->tests; test->name != NULL; test++)
 			if (CU_add_test(suite, test->name, test->run) == NULL)
 				return 2;
-			added++;
-		}
-	}
-	if (added == 0) {
-		fprintf(stderr, "unit-tests: no suite of that name; there are:");
-		for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
-			fprintf(stderr, " %s", suites[i]->name);
-		fprintf(stderr, "\n");
-		return 2;
 	}
 	CU_basic_set_mode(CU_BRM_NORMAL);
 	CU_basic_run_tests();

@@ -741,4 +741,4 @@ static const struct unit_test tests[] = {
 	{NULL, NULL},
 };
 
-const struct unit_suite trace_damage_suite = {"trace_damage", tests};
+const struct unit_suite trace_damage_suite = {"trace-damage", tests};
