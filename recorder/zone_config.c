@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "zone_config.h"
 
+#include "text_file.h"
+
 #include <cjson/cJSON.h>
 #include <ctype.h>
 #include <errno.h>
@@ -40,44 +42,22 @@ static void tell(const struct context *context, bool error, const char *format, 
 	context->report->tell(context->report->opaque, error, line);
 }
 
-static char *read_file(const struct context *context)
-{
-	FILE *file = fopen(context->file, "re");
-	char *text = malloc(FILE_MAX + 1);
-	size_t len = 0;
-
-	if (file == NULL || text == NULL) {
-		tell(context, true, "%s", strerror(text == NULL ? ENOMEM : errno));
-		goto fail;
-	}
-	len = fread(text, 1, FILE_MAX + 1, file);
-	if (ferror(file) != 0 || len > FILE_MAX) {
-		tell(context, true, "%s", len > FILE_MAX ? "too long" : "cannot be read");
-		goto fail;
-	}
-	fclose(file);
-	text[len] = '\0';
-	return text;
-fail:
-	if (file != NULL)
-		fclose(file);
-	free(text);
-	return NULL;
-}
-
 static cJSON *load(const struct context *context)
 {
 	const char *end = NULL;
-	char *text = read_file(context);
+	int status;
+	char *text = vgpu_text_file_read(context->file, FILE_MAX, &status);
 	cJSON *root = text != NULL ? cJSON_ParseWithOpts(text, &end, true) : NULL;
 
-	if (text != NULL && root == NULL) {
+	if (text == NULL) {
+		tell(context, true, "%s", status == -EFBIG ? "too long" : strerror(-status));
+	} else if (root == NULL) {
 		int line = 1;
 
 		for (const char *at = text; end != NULL && at < end; at++)
 			line += *at == '\n';
 		tell(context, true, "line %d: not JSON", line);
-	} else if (root != NULL && !cJSON_IsObject(root)) {
+	} else if (!cJSON_IsObject(root)) {
 		tell(context, true, "want an object");
 		cJSON_Delete(root);
 		root = NULL;

@@ -2,17 +2,17 @@
 #include "golden/golden.h"
 
 #include "out_file.h"
+#include "text_file.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <xxhash.h>
 
 /* A frame takes some 150 bytes, so this is a few hundred thousand of them. */
-#define MANIFEST_MAX (64l << 20)
+#define MANIFEST_MAX (64u << 20)
 /* Counts in JSON are doubles, exact up to here. */
 #define COUNT_MAX 9007199254740992.0
 
@@ -267,35 +267,6 @@ static int read_manifest(const cJSON *manifest, struct vgpu_golden *golden, stru
 	return ret;
 }
 
-/* The whole file with a zero after it. NULL with a sentence in err. */
-static char *read_text(const char *path, int *status, struct vgpu_error *err)
-{
-	struct stat st;
-	char *text = NULL;
-	FILE *file = fopen(path, "rbe");
-
-	*status = file == NULL ? -errno : 0;
-	if (file == NULL || fstat(fileno(file), &st) < 0 || !S_ISREG(st.st_mode)) {
-		if (*status == 0)
-			*status = -EINVAL;
-		vgpu_error_set(err, -*status, "%s: %s", path, strerror(-*status));
-		goto out;
-	}
-	*status = -EFBIG;
-	if (st.st_size <= MANIFEST_MAX)
-		text = malloc((size_t)st.st_size + 1);
-	if (text == NULL) {
-		vgpu_error_set(err, EFBIG, "%s: too large", path);
-		goto out;
-	}
-	text[fread(text, 1, (size_t)st.st_size, file)] = '\0';
-	*status = 0;
-out:
-	if (file != NULL)
-		fclose(file);
-	return text;
-}
-
 struct vgpu_golden *vgpu_golden_load(const char *folder, int *status, struct vgpu_error *err)
 {
 	struct vgpu_error what;
@@ -305,9 +276,12 @@ struct vgpu_golden *vgpu_golden_load(const char *folder, int *status, struct vgp
 		*status = vgpu_error_set(err, ENAMETOOLONG, "%s: name too long", folder);
 		return NULL;
 	}
-	char *text = read_text(path, status, err);
-	if (text == NULL)
+	char *text = vgpu_text_file_read(path, MANIFEST_MAX, status);
+	if (text == NULL) {
+		vgpu_error_set(err, -*status, "%s: %s", path,
+			       *status == -EFBIG ? "too large" : strerror(-*status));
 		return NULL;
+	}
 	cJSON *manifest = cJSON_Parse(text);
 	free(text);
 	struct vgpu_golden *golden = calloc(1, sizeof(*golden));

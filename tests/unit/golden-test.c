@@ -301,7 +301,7 @@ static void a_missing_manifest_is_told_from_a_broken_one(void)
 	CU_ASSERT_EQUAL(status, -ENOENT);
 	CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
 	CU_ASSERT_PTR_NULL(vgpu_golden_load(folder, &status, &err));
-	CU_ASSERT_EQUAL(status, -EINVAL);
+	CU_ASSERT_EQUAL(status, -EISDIR);
 	free(path);
 	scene_folder_remove(folder);
 }

@@ -1,43 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 #include "conformance/runner/json_file.h"
 
+#include "text_file.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* No profile is longer; more is another kind of file. */
-#define FILE_MAX (64l << 20)
-
-/* The whole file, ended with a zero byte; the caller frees. */
-static char *read_text(const char *path, struct vgpu_error *err)
-{
-	FILE *file = fopen(path, "r");
-	char *text = NULL;
-	long size = -1;
-
-	if (file != NULL && fseek(file, 0, SEEK_END) == 0)
-		size = ftell(file);
-	if (size >= 0 && size <= FILE_MAX && fseek(file, 0, SEEK_SET) == 0)
-		text = calloc(1, (size_t)size + 1);
-	if (text != NULL && fread(text, 1, (size_t)size, file) != (size_t)size) {
-		free(text);
-		text = NULL;
-	}
-	if (text == NULL)
-		vgpu_error_set(err, errno != 0 ? errno : EFBIG, "%s: %s", path,
-			       size > FILE_MAX ? "too large" : strerror(errno));
-	if (file != NULL)
-		fclose(file);
-	return text;
-}
+#define FILE_MAX (64u << 20)
 
 cJSON *json_file_read(const char *path, struct vgpu_error *err)
 {
-	char *text = read_text(path, err);
+	int status;
+	char *text = vgpu_text_file_read(path, FILE_MAX, &status);
 
-	if (text == NULL)
+	if (text == NULL) {
+		vgpu_error_set(err, -status, "%s: %s", path,
+			       status == -EFBIG ? "too large" : strerror(-status));
 		return NULL;
+	}
 	cJSON *root = cJSON_Parse(text);
 	if (root == NULL)
 		vgpu_error_set(err, EBADMSG, "%s: not JSON", path);
