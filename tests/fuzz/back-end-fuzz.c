@@ -494,16 +494,5 @@ static void make(struct dice *dice, uint8_t kind, struct bytes *op)
 	}
 }
 
-static const struct program_grammar grammar = {
+const struct program_grammar fuzz_grammar = {
 	.num_kinds = NUM_BACK_END_OPS, .usual = OP_DISPLAY, .make = make};
-
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed)
-{
-	return program_mutate(&grammar, data, size, max, seed);
-}
-
-size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size,
-				 uint8_t *out, size_t max, unsigned int seed)
-{
-	return program_cross(a, a_size, b, b_size, out, max, seed);
-}

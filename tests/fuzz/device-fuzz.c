@@ -537,16 +537,5 @@ static bool change(struct dice *dice, uint8_t kind, uint8_t *bytes, size_t len)
 	return kind % NUM_DEVICE_OPS == OP_COMMAND && rings_change_command(dice, bytes, len);
 }
 
-static const struct program_grammar grammar = {
+const struct program_grammar fuzz_grammar = {
 	.num_kinds = NUM_DEVICE_OPS, .usual = OP_COMMAND, .make = make, .change = change};
-
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed)
-{
-	return program_mutate(&grammar, data, size, max, seed);
-}
-
-size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size,
-				 uint8_t *out, size_t max, unsigned int seed)
-{
-	return program_cross(a, a_size, b, b_size, out, max, seed);
-}

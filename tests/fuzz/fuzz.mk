@@ -14,9 +14,11 @@ FUZZ_SHARED := $(call objects,$(addprefix tests/fuzz/,program.c commands.c rings
 FUZZ_PROGRAMS := $(patsubst %,$(BUILD)/tests/fuzz/%-fuzz,$(FUZZERS))
 
 $(FUZZ_PROGRAMS): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(FUZZ_SHARED) \
-		$(BUILD)/obj/tests/fuzz/mutate.o $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
+		$(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
 	@mkdir -p $(@D)
 	$(link) -fsanitize=fuzzer
+# Those that take programs.
+$(filter-out %/json-fuzz,$(FUZZ_PROGRAMS)): $(BUILD)/obj/tests/fuzz/mutate.o
 $(BUILD)/tests/fuzz/trace-fuzz: $(call objects,tests/fuzz/trace-forge.c tests/unit/trace-file.c)
 $(BUILD)/tests/fuzz/json-fuzz: $(call objects,tests/unit/trace-file.c \
 	$(addprefix tests/conformance/runner/,profile.c results.c json_file.c outcome.c requirements.c))

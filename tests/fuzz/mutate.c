@@ -143,8 +143,7 @@ static void mutate_once(const struct program_grammar *grammar, struct dice *dice
 	}
 }
 
-size_t program_mutate(const struct program_grammar *grammar, uint8_t *data, size_t size, size_t max,
-		      unsigned int seed)
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed)
 {
 	struct dice dice = dice_of(seed);
 	struct list list;
@@ -152,15 +151,15 @@ size_t program_mutate(const struct program_grammar *grammar, uint8_t *data, size
 	/* One at a time, stored in between: what was made lives no longer. */
 	do {
 		load(&list, data, size);
-		mutate_once(grammar, &dice, &list);
+		mutate_once(&fuzz_grammar, &dice, &list);
 		size = store(&list, data, max);
 		bytes_fini(&list.made);
 	} while (dice_once_in(&dice, 2));
 	return size;
 }
 
-size_t program_cross(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size, uint8_t *out,
-		     size_t max, unsigned int seed)
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size,
+				 uint8_t *out, size_t max, unsigned int seed)
 {
 	struct dice dice = dice_of(seed);
 	struct list first, second;

@@ -45,10 +45,7 @@ struct program_grammar {
 	bool (*change)(struct dice *dice, uint8_t kind, uint8_t *bytes, size_t len);
 };
 
-/* As LLVMFuzzerCustomMutator() and LLVMFuzzerCustomCrossOver(). */
-size_t program_mutate(const struct program_grammar *grammar, uint8_t *data, size_t size, size_t max,
-		      unsigned int seed);
-size_t program_cross(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size, uint8_t *out,
-		     size_t max, unsigned int seed);
+/* What the mutator goes by; each fuzzer that takes programs has one. */
+extern const struct program_grammar fuzz_grammar;
 
 #endif

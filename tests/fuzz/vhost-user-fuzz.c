@@ -11,6 +11,7 @@
 #include "fuzz/rings.h"
 #include "fuzz/vhost-user-ops.h"
 #include "gpu/device.h"
+#include "target/socket_io.h"
 
 #include <fcntl.h>
 #include <linux/virtio_config.h>
@@ -102,30 +103,12 @@ static void hear(int fd)
 		continue;
 }
 
+/* As much as there is room for. */
 static void send_message(const struct front *self, const void *bytes, size_t len, const int *fds,
 			 unsigned int num_fds)
 {
-	union {
-		char bytes[CMSG_SPACE(sizeof(int) * 16)];
-		struct cmsghdr align;
-	} control;
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-
-	if (self->fd < 0)
-		return;
-	if (num_fds != 0) {
-		memset(&control, 0, sizeof(control));
-		msg.msg_control = control.bytes;
-		msg.msg_controllen = CMSG_SPACE(sizeof(int) * num_fds);
-		struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * num_fds);
-		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * num_fds);
-	}
-	if (sendmsg(self->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		return;
+	if (self->fd >= 0)
+		vgpu_socket_send(self->fd, bytes, len, fds, num_fds, 0);
 }
 
 static void say(const struct front *self, uint32_t request, const void *payload, uint32_t size,
@@ -461,18 +444,7 @@ static bool change(struct dice *dice, uint8_t kind, uint8_t *bytes, size_t len)
 	return kind == VHOST_USER_OP_COMMAND && rings_change_command(dice, bytes, len);
 }
 
-static const struct program_grammar grammar = {.num_kinds = NUM_VHOST_USER_OPS,
-					       .usual = VHOST_USER_OP_MESSAGE,
-					       .make = make,
-					       .change = change};
-
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed)
-{
-	return program_mutate(&grammar, data, size, max, seed);
-}
-
-size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size,
-				 uint8_t *out, size_t max, unsigned int seed)
-{
-	return program_cross(a, a_size, b, b_size, out, max, seed);
-}
+const struct program_grammar fuzz_grammar = {.num_kinds = NUM_VHOST_USER_OPS,
+					     .usual = VHOST_USER_OP_MESSAGE,
+					     .make = make,
+					     .change = change};
