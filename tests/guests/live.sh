@@ -53,11 +53,6 @@ last_frame() {
 	last=$dir/frames/$(printf 'frame-%06d.png' "$number")
 }
 
-same_picture() {
-	"$BUILD/tests/guests/imgcmp" "$1" "$2" >"$dir/imgcmp.log" 2>&1 ||
-		die "$1 and $2: $(cat "$dir/imgcmp.log")"
-}
-
 # ---- steps ------------------------------------------------------------------------
 
 boot_and_compare() {
@@ -246,26 +241,6 @@ if [ "${1:-}" = --in-process ]; then
 	exit
 fi
 
-passed=0 failed=0 skipped=0
 # shellcheck disable=SC2086 # a list of words
 [ $# -gt 0 ] || set -- $STEPS
-for step; do
-	begin=$(date +%s)
-	missing=$(step_missing "$step" | head -n 1)
-	if [ -n "$missing" ] && may_skip "$step"; then
-		printf 'skip      -  %s: %s\n' "$step" "$missing"
-		skipped=$((skipped + 1))
-		continue
-	fi
-	if [ -n "$missing" ]; then
-		why=$missing
-	elif why=$("$0" --in-process "$step" 2>&1); then
-		printf 'ok    %3d s  %s\n' $(($(date +%s) - begin)) "$step"
-		passed=$((passed + 1))
-		continue
-	fi
-	printf 'FAIL  %3d s  %s: %s\n' $(($(date +%s) - begin)) "$step" "$why"
-	failed=$((failed + 1))
-done
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+steps_run "$@"

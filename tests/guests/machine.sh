@@ -240,3 +240,38 @@ guest_quit() {
 	wait "$qemu_pid" || die "QEMU: exit status $?; see $dir/qemu.log"
 	qemu_pid=''
 }
+
+# same_picture ARGUMENT...: of imgcmp
+same_picture() {
+	"$BUILD/tests/guests/imgcmp" "$@" >"$dir/imgcmp.log" 2>&1 ||
+		die "$*: $(cat "$dir/imgcmp.log")"
+}
+
+# ---- steps ---------------------------------------------------------------------
+
+# steps_run STEP...: each with --in-process in a process of its own, so that
+# whatever happens there ends there. The sourcing script has step_missing, which
+# prints why a step cannot run here, and may_skip: whether that is no failure.
+steps_run() {
+	passed=0 failed=0 skipped=0
+	for step; do
+		begin=$(date +%s)
+		missing=$(step_missing "$step" | head -n 1)
+		if [ -n "$missing" ] && may_skip "$step"; then
+			printf 'skip      -  %s: %s\n' "$step" "$missing"
+			skipped=$((skipped + 1))
+			continue
+		fi
+		if [ -n "$missing" ]; then
+			why=$missing
+		elif why=$("$0" --in-process "$step" 2>&1); then
+			printf 'ok    %3d s  %s\n' $(($(date +%s) - begin)) "$step"
+			passed=$((passed + 1))
+			continue
+		fi
+		printf 'FAIL  %3d s  %s: %s\n' $(($(date +%s) - begin)) "$step" "$why"
+		failed=$((failed + 1))
+	done
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" -eq 0 ]
+}

@@ -113,11 +113,6 @@ step_card() {
 	same_picture "$golden" "$dir/frames/frame-000004.png"
 }
 
-same_picture() {
-	"$BUILD/tests/guests/imgcmp" "$@" >"$dir/imgcmp.log" 2>&1 ||
-		die "$*: $(cat "$dir/imgcmp.log")"
-}
-
 # ---- the run -----------------------------------------------------------------------
 
 step_missing() {
