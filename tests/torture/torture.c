@@ -328,7 +328,8 @@ static bool take_options(struct plan *plan, int argc, char **argv)
 						{NULL, 0, NULL, 0}};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	/* What comes after the recorder is the emulator's. */
+	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		uint64_t number = optarg != NULL ? strtoull(optarg, NULL, 10) : 0;
 
 		switch (option) {
