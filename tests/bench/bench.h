@@ -29,6 +29,8 @@ double bench_quantile(double *values, size_t num, double share);
 double bench_wall_seconds(void);
 /* Of this thread alone: what other programs do meanwhile is not in it. */
 double bench_cpu_seconds(void);
+/* Of all threads of this process. */
+double bench_process_seconds(void);
 
 enum bench_bar { BENCH_NO_BAR, BENCH_AT_LEAST, BENCH_AT_MOST };
 

@@ -201,12 +201,18 @@ static int measure_backing(struct bench_report *report, struct vgpu_error *err)
 	}
 	if (ret == 0)
 		ret = bench_in_turn(sides, 3, seconds, err);
-	if (ret == 0)
-		add(report, "64 MiB from 256 backing entries, against 1", seconds[0] * 1e3,
-		    seconds[1] * 1e3, "ms", NULL);
-	if (ret == 0)
-		add(report, "64 MiB from 16,384 backing entries, against 1", seconds[0] * 1e3,
+	if (ret == 0) {
+		struct bench_row row = {.what = "64 MiB from 256 backing entries, against 1",
+					.ratio = seconds[1] / seconds[0]};
+
+		/* One memcpy() of so much writes past the cache, which is faster. */
+		snprintf(row.ours, sizeof(row.ours), "%.3g ms", seconds[1] * 1e3);
+		snprintf(row.against, sizeof(row.against), "%.3g ms, one memcpy()",
+			 seconds[0] * 1e3);
+		bench_add(report, &row);
+		add(report, "64 MiB from 16,384 backing entries, against 256", seconds[1] * 1e3,
 		    seconds[2] * 1e3, "ms", NULL);
+	}
 	for (unsigned int i = 0; i < 3; i++)
 		guest_close(&backings[i].guest);
 	return ret;

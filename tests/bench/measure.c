@@ -23,6 +23,11 @@ double bench_cpu_seconds(void)
 	return seconds_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
+double bench_process_seconds(void)
+{
+	return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 static int ascending(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;

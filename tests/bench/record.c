@@ -89,16 +89,17 @@ int bench_record(const struct bench_recording *recording, struct bench_recorded 
 	if (writer == NULL)
 		goto out;
 	recorder = vgpu_recorder_new(guest.target->ops->device(guest.target), writer);
-	double begin = bench_wall_seconds();
+	double begin = bench_wall_seconds(), cpu_begin = bench_process_seconds();
 	if (recorder != NULL)
 		ret = guest_start(&guest, err);
 	if (ret == 0)
 		ret = draw_all(&guest, recording, err);
+	recorded->draw_seconds = bench_wall_seconds() - begin;
 	vgpu_recorder_free(recorder);
 	stats = vgpu_trace_writer_stats(writer);
 	if (vgpu_trace_writer_close(writer, NULL, ret == 0 ? err : NULL) < 0 && ret == 0)
 		ret = -EIO;
-	recorded->seconds = bench_wall_seconds() - begin;
+	recorded->cpu_seconds = bench_process_seconds() - cpu_begin;
 	recorded->dropped = stats.dropped;
 	recorded->raw_bytes = stats.raw_bytes;
 	if (stat(recording->path, &info) == 0)

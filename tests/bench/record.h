@@ -21,7 +21,8 @@ struct bench_recording {
 
 struct bench_recorded {
 	uint64_t dropped;
-	double seconds; /* until the file was closed */
+	double draw_seconds; /* until the last frame was drawn */
+	double cpu_seconds;  /* of both threads */
 	uint64_t file_bytes, raw_bytes;
 };
 

@@ -6,7 +6,7 @@
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -73,8 +73,8 @@ static void write_environment(const struct bench_report *report, FILE *out)
 		pixman_version_string());
 	fprintf(out,
 		"| load average | %s before, %s after (1, 5 and 15 minutes; the bench itself is "
-		"1 to 2) |\n",
-		report->began_load, load);
+		"1 to 2) |\n| niceness | %d |\n",
+		report->began_load, load, getpriority(PRIO_PROCESS, 0));
 }
 
 /* ---- the report ----------------------------------------------------------------------- */
