@@ -21,8 +21,9 @@ __asm__(".section .rodata\n"
 	".byte 0\n"
 	".text\n");
 /* clang-format on */
-extern const char vgpu_page_css[];
-extern const char vgpu_page_js[];
+/* Hidden: through the GOT, the linker of AArch64 finds the section and not the label. */
+extern const char vgpu_page_css[] __attribute__((visibility("hidden")));
+extern const char vgpu_page_js[] __attribute__((visibility("hidden")));
 
 /* ---- text ------------------------------------------------------------------------------- */
 
