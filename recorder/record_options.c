@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "record_options.h"
 
-#include <errno.h>
+#include "command_line.h"
+
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define PROGRAM "vgpu-record"
 
 /* A description and an end go into this. */
 #define MAX_SIZE_MIN 4096
@@ -59,30 +62,17 @@ static const char usage[] =
 	"Exit status: 0 recorded, up to --max-size or as long as somebody read it; 1 the\n"
 	"recording ended by an error, 2 wrong usage, or nothing that can be served.\n";
 
-static bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
-{
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	*value = strtoull(text, &end, 10);
-	return errno == 0 && *end == '\0' && *value >= min && *value <= max;
-}
-
 /* Bytes, or as many times 1024 as a letter says. */
 static bool parse_bytes(const char *text, uint64_t min, uint64_t *value)
 {
 	static const char letters[] = "KMG";
-	char *end;
+	const char *rest;
 
-	if (*text < '0' || *text > '9')
+	if (!vgpu_number_begin(text, &rest, value))
 		return false;
-	errno = 0;
-	*value = strtoull(text, &end, 10);
-	const char *letter = *end != '\0' ? strchr(letters, *end) : NULL;
+	const char *letter = *rest != '\0' ? strchr(letters, *rest) : NULL;
 	unsigned int shift = letter != NULL ? 10 * (unsigned int)(letter - letters + 1) : 0;
-	if (errno != 0 || end[letter != NULL] != '\0' || *value > UINT64_MAX >> shift)
+	if (rest[letter != NULL] != '\0' || *value > UINT64_MAX >> shift)
 		return false;
 	*value <<= shift;
 	return *value >= min;
@@ -125,10 +115,7 @@ static bool parse_layout(const char *text, enum vgpu_bridge_layout *layout)
 
 static int complain(const char *format, const char *value)
 {
-	fprintf(stderr, "vgpu-record: ");
-	fprintf(stderr, format, value);
-	fprintf(stderr, "\nTry 'vgpu-record --help'.\n");
-	return RECORD_USAGE;
+	return vgpu_usage_error(PROGRAM, format, value);
 }
 
 enum {
@@ -213,7 +200,7 @@ static int take_option(struct record_options *options, int option, const char *v
 		options->socket_path = value;
 		return -1;
 	case OPT_FD:
-		if (!parse_number(value, 0, INT32_MAX, &number))
+		if (!vgpu_number(value, 0, INT32_MAX, &number))
 			return complain("--fd=%s: not a file descriptor", value);
 		options->fd = (int)number;
 		return -1;
@@ -226,7 +213,7 @@ static int take_option(struct record_options *options, int option, const char *v
 					value);
 		return -1;
 	case OPT_SCANOUTS:
-		if (!parse_number(value, 1, VGPU_MAX_SCANOUTS, &number))
+		if (!vgpu_number(value, 1, VGPU_MAX_SCANOUTS, &number))
 			return complain("--scanouts=%s: want 1 to 16", value);
 		options->scanouts = (unsigned int)number;
 		return -1;
@@ -235,7 +222,7 @@ static int take_option(struct record_options *options, int option, const char *v
 			return complain("--duration=%s: want seconds", value);
 		return -1;
 	case OPT_FRAMES:
-		if (!parse_number(value, 1, UINT64_MAX, &options->frames))
+		if (!vgpu_number(value, 1, UINT64_MAX, &options->frames))
 			return complain("--frames=%s: want a number from 1", value);
 		return -1;
 	case OPT_ONCE:
@@ -245,7 +232,7 @@ static int take_option(struct record_options *options, int option, const char *v
 		options->note = value;
 		return -1;
 	case OPT_MEMORY_LIMIT:
-		if (!parse_number(value, 1, 1u << 20, &number))
+		if (!vgpu_number(value, 1, 1u << 20, &number))
 			return complain("--memory-limit=%s: want MiB, 1 to 1048576", value);
 		options->memory_limit = number << 20;
 		return -1;
@@ -253,7 +240,7 @@ static int take_option(struct record_options *options, int option, const char *v
 		options->no_blobs = true;
 		return -1;
 	case OPT_BUFFER:
-		if (!parse_number(value, 1, 1u << 20, &number))
+		if (!vgpu_number(value, 1, 1u << 20, &number))
 			return complain("--buffer=%s: want MiB, 1 to 1048576", value);
 		options->buffer = number << 20;
 		return -1;
@@ -284,8 +271,7 @@ static int take_option(struct record_options *options, int option, const char *v
 		puts("vgpu-record " VGPU_VERSION);
 		return RECORD_OK;
 	default: /* getopt has said what is wrong */
-		fputs("Try 'vgpu-record --help'.\n", stderr);
-		return RECORD_USAGE;
+		return vgpu_usage_hint(PROGRAM);
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "zone_config.h"
 
+#include "command_line.h"
 #include "text_file.h"
 
 #include <cjson/cJSON.h>
@@ -126,15 +127,14 @@ static const char *string_at(const cJSON *object, const char *name)
 
 bool vgpu_zone_parse_id(const char *text, uint32_t *id)
 {
-	char *end;
+	uint64_t value;
 
 	if (strncmp(text, "zone", 4) == 0)
 		text += 4;
-	if (*text < '0' || *text > '9')
+	if (!vgpu_number(text, 0, ZONE_MAX - 1, &value))
 		return false;
-	unsigned long value = strtoul(text, &end, 10);
 	*id = (uint32_t)value;
-	return *end == '\0' && value < ZONE_MAX;
+	return true;
 }
 
 /* ---- the daemon's file --------------------------------------------------------------- */

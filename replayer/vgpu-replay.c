@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vgpu-replay(1): plays recordings into a device and says what differs. */
+#include "command_line.h"
 #include "golden/bless.h"
 #include "replay.h"
 #include "report/replay_report.h"
@@ -32,7 +33,7 @@ struct settings {
 	bool json, quiet;
 	struct vgpu_replay_report_options files;
 	struct vgpu_replay_report *report; /* NULL: no file is wanted */
-	unsigned long jobs;
+	uint64_t jobs;
 	char *const *traces;
 	unsigned int num_traces;
 };
@@ -106,49 +107,21 @@ static void print_help(void)
 	       "set or the call cannot be used.\n");
 }
 
-static int usage_error(const char *format, const char *what)
-{
-	fprintf(stderr, PROGRAM ": ");
-	fprintf(stderr, format, what);
-	fprintf(stderr, "\nTry '" PROGRAM " --help'.\n");
-	return VGPU_REPLAY_UNUSABLE;
-}
-
-static bool parse_number(const char *text, char **end, unsigned long long *value)
-{
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	*value = strtoull(text, end, 10);
-	return errno == 0;
-}
-
 /* "A-B", "A-" or "A" */
 static bool parse_frames(const char *text, struct vgpu_replay_options *options)
 {
-	unsigned long long first, last;
-	char *end;
+	uint64_t first, last;
+	const char *rest;
 
-	if (!parse_number(text, &end, &first))
+	if (!vgpu_number_begin(text, &rest, &first))
 		return false;
 	options->first_frame = first;
-	options->last_frame = *end == '\0' ? first : UINT64_MAX;
-	if (*end == '\0' || strcmp(end, "-") == 0)
+	options->last_frame = *rest == '\0' ? first : UINT64_MAX;
+	if (*rest == '\0' || strcmp(rest, "-") == 0)
 		return true;
-	if (*end != '-' || !parse_number(end + 1, &end, &last) || *end != '\0' || last < first)
+	if (*rest != '-' || !vgpu_number(rest + 1, first, UINT64_MAX, &last))
 		return false;
 	options->last_frame = last;
-	return true;
-}
-
-static bool parse_jobs(const char *text, unsigned long *jobs)
-{
-	unsigned long long value;
-	char *end;
-
-	if (!parse_number(text, &end, &value) || *end != '\0' || value < 1 || value > JOBS_MAX)
-		return false;
-	*jobs = (unsigned long)value;
 	return true;
 }
 
@@ -191,11 +164,11 @@ static int take_option(int option, struct settings *settings)
 		return -1;
 	case 'f':
 		if (!parse_frames(optarg, &settings->replay))
-			return usage_error("not a range of frames: '%s'", optarg);
+			return vgpu_usage_error(PROGRAM, "not a range of frames: '%s'", optarg);
 		return -1;
 	case 'j':
-		if (!parse_jobs(optarg, &settings->jobs))
-			return usage_error("not a number of jobs: '%s'", optarg);
+		if (!vgpu_number(optarg, 1, JOBS_MAX, &settings->jobs))
+			return vgpu_usage_error(PROGRAM, "not a number of jobs: '%s'", optarg);
 		return -1;
 	case BLESS:
 		settings->action = vgpu_bless;
@@ -225,8 +198,7 @@ static int take_option(int option, struct settings *settings)
 		printf(PROGRAM " " VGPU_VERSION "\n");
 		return 0;
 	default:
-		fprintf(stderr, "Try '" PROGRAM " --help'.\n");
-		return VGPU_REPLAY_UNUSABLE;
+		return vgpu_usage_hint(PROGRAM);
 	}
 }
 
@@ -243,8 +215,9 @@ static int check_files(struct settings *settings)
 			is_output(files->tap);
 
 	if (on_output > 1)
-		return usage_error("%s", "the standard output can have only one of JSON, page, "
-					 "JUnit and TAP");
+		return vgpu_usage_error(PROGRAM,
+					"the standard output can have only one of JSON, page, "
+					"JUnit and TAP");
 	/* Then it has nothing for people. */
 	if (on_output > 0)
 		settings->quiet = true;
@@ -265,9 +238,10 @@ static int parse_options(int argc, char **argv, struct settings *settings)
 	if (settings->replay.target == NULL)
 		settings->replay.target = settings->action == vgpu_replay ? "builtin" : "qemu";
 	if (vgpu_target_find(settings->replay.target, &argument) == NULL)
-		return usage_error("no target is called '%s'", settings->replay.target);
+		return vgpu_usage_error(PROGRAM, "no target is called '%s'",
+					settings->replay.target);
 	if (optind == argc)
-		return usage_error("%s", "no trace named");
+		return vgpu_usage_error(PROGRAM, "no trace named");
 	settings->traces = argv + optind;
 	settings->num_traces = (unsigned int)(argc - optind);
 	return check_files(settings);

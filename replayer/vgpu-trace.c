@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vgpu-trace(1): says what is in a recording. */
+#include "command_line.h"
 #include "lint/report.h"
 #include "replay.h"
 #include "trace_tools.h"
@@ -54,14 +55,6 @@ static void print_help(void)
 	       "a rule, 2 if a file or the call cannot be used.\n");
 }
 
-static int usage_error(const char *format, const char *what)
-{
-	fprintf(stderr, PROGRAM ": ");
-	fprintf(stderr, format, what);
-	fprintf(stderr, "\nTry '" PROGRAM " --help'.\n");
-	return 2;
-}
-
 static const struct tool *find_tool(const char *name)
 {
 	for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
@@ -102,8 +95,9 @@ static int parse_options(int argc, char **argv, struct vgpu_trace_tool_options *
 			break;
 		case 's':
 			if (!lint_severity_parse(optarg, &tool->severity))
-				return usage_error("--severity=%s: not error, warning or advice",
-						   optarg);
+				return vgpu_usage_error(
+					PROGRAM, "--severity=%s: not error, warning or advice",
+					optarg);
 			break;
 		case RULE:
 			tool->rules = optarg;
@@ -118,8 +112,7 @@ static int parse_options(int argc, char **argv, struct vgpu_trace_tool_options *
 			printf(PROGRAM " " VGPU_VERSION "\n");
 			return 0;
 		default:
-			fprintf(stderr, "Try '" PROGRAM " --help'.\n");
-			return 2;
+			return vgpu_usage_hint(PROGRAM);
 		}
 	}
 	return -1;
@@ -133,10 +126,8 @@ static int check_rules(const char *rules)
 
 	if (unknown == NULL)
 		return -1;
-	fprintf(stderr, PROGRAM ": --rule=%s: no rule is called '%.*s'\n", rules, (int)len,
-		unknown);
-	fprintf(stderr, "Try '" PROGRAM " --help'.\n");
-	return 2;
+	return vgpu_usage_error(PROGRAM, "--rule=%s: no rule is called '%.*s'", rules, (int)len,
+				unknown);
 }
 
 static int end_output(int status)
@@ -158,20 +149,21 @@ int main(int argc, char **argv)
 	if (worst >= 0)
 		return worst;
 	if (optind == argc)
-		return usage_error("%s", "no command named");
+		return vgpu_usage_error(PROGRAM, "no command named");
 	const struct tool *tool = find_tool(argv[optind]);
 	if (tool == NULL)
-		return usage_error("no command is called '%s'", argv[optind]);
+		return vgpu_usage_error(PROGRAM, "no command is called '%s'", argv[optind]);
 	if (tool_options.list_rules && tool->run == vgpu_trace_lint && optind + 1 == argc) {
 		lint_report_rules(stdout, tool_options.json, tool_options.rules);
 		return end_output(0);
 	}
 	if (tool_options.list_rules)
-		return usage_error("%s: --list-rules is for lint, without a file", tool->name);
+		return vgpu_usage_error(PROGRAM, "%s: --list-rules is for lint, without a file",
+					tool->name);
 	if (optind + 1 == argc)
-		return usage_error("%s: no file named", tool->name);
+		return vgpu_usage_error(PROGRAM, "%s: no file named", tool->name);
 	if (optind + 2 < argc && !tool->several)
-		return usage_error("%s: takes one file", tool->name);
+		return vgpu_usage_error(PROGRAM, "%s: takes one file", tool->name);
 	worst = 0;
 	for (int i = optind + 1; i < argc; i++) {
 		int status = tool->run(argv[i], &tool_options, stdout, &err);

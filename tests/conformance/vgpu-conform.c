@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vgpu-conform(1): asks a virtio-gpu device for each requirement. */
+#include "command_line.h"
 #include "conformance/report/markdown.h"
 #include "conformance/report/page.h"
 #include "conformance/runner/profile.h"
@@ -225,8 +226,7 @@ static int take_option(int option, struct settings *settings)
 		printf(PROGRAM " " VGPU_VERSION "\n");
 		return AS_EXPECTED;
 	default:
-		fprintf(stderr, "Try '" PROGRAM " --help'.\n");
-		return UNUSABLE;
+		return vgpu_usage_hint(PROGRAM);
 	}
 }
 
@@ -244,9 +244,8 @@ static int check_files(struct settings *settings)
 	settings->silent = on_output > 0;
 	if (on_output < 2)
 		return -1;
-	fprintf(stderr, PROGRAM ": the standard output can have only one of JSON, JUnit and TAP\n"
-				"Try '" PROGRAM " --help'.\n");
-	return UNUSABLE;
+	return vgpu_usage_error(PROGRAM, "the standard output can have only one of JSON, JUnit "
+					 "and TAP");
 }
 
 static int parse(int argc, char **argv, struct settings *settings)
@@ -259,14 +258,11 @@ static int parse(int argc, char **argv, struct settings *settings)
 		if (ret >= 0)
 			return ret;
 	}
-	if (settings->merge && settings->num_with == 0) {
-		fprintf(stderr, PROGRAM ": --merge needs --with\nTry '" PROGRAM " --help'.\n");
-		return UNUSABLE;
-	}
+	if (settings->merge && settings->num_with == 0)
+		return vgpu_usage_error(PROGRAM, "--merge needs --with");
 	if (optind == argc)
 		return check_files(settings);
-	fprintf(stderr, PROGRAM ": '%s' is no option\nTry '" PROGRAM " --help'.\n", argv[optind]);
-	return UNUSABLE;
+	return vgpu_usage_error(PROGRAM, "'%s' is no option", argv[optind]);
 }
 
 /* ---- one vector ------------------------------------------------------------------------- */

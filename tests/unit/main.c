@@ -28,6 +28,7 @@ extern const struct unit_suite trace_ahead_suite;
 extern const struct unit_suite format_suite;
 extern const struct unit_suite recorder_suite;
 extern const struct unit_suite sandbox_suite;
+extern const struct unit_suite command_line_suite;
 extern const struct unit_suite text_file_suite;
 extern const struct unit_suite zone_config_suite;
 extern const struct unit_suite decode_suite;
@@ -69,6 +70,7 @@ static const struct unit_suite *const suites[] = {
 	&format_suite,
 	&recorder_suite,
 	&sandbox_suite,
+	&command_line_suite,
 	&text_file_suite,
 	&zone_config_suite,
 	&decode_suite,
