@@ -85,11 +85,6 @@ static void set_pixel(struct guest *guest, uint32_t at, uint32_t rgb)
 	memcpy(guest->ram + GUEST_PIXELS + at, bytes, sizeof(bytes));
 }
 
-static uint64_t used(const struct guest *guest)
-{
-	return guest->device->resources.used;
-}
-
 static void a_scanout_shows_what_was_there_at_the_flush(void)
 {
 	struct guest guest;
@@ -125,7 +120,7 @@ static void a_part_is_kept_from_its_first_pixel(void)
 	CU_ASSERT_EQUAL(create_at(&guest, 1, PIXELS, BLOB), OK);
 	request.r = (struct virtio_gpu_rect){.x = 8, .y = 4, .width = 4, .height = 2};
 	CU_ASSERT_EQUAL(guest_command(&guest, &request, sizeof(request)), OK);
-	CU_ASSERT_EQUAL(guest.device->resources.used - sizeof(struct vgpu_resource) -
+	CU_ASSERT_EQUAL(guest_charged(&guest) - sizeof(struct vgpu_resource) -
 				sizeof(struct vgpu_backing_entry),
 			64 + 4 * 4);
 	set_pixel(&guest, 4 * 64 + 8 * 4, 0x112233);
@@ -265,7 +260,7 @@ static void what_no_blob_can_be_is_refused(void)
 	CU_ASSERT_EQUAL(guest_command(&guest, &request, sizeof(request)), UNSPEC);
 	CU_ASSERT_EQUAL(guest_unref(&guest, 2), NO_ID);
 	CU_ASSERT_EQUAL(guest_unref(&guest, 1), OK);
-	CU_ASSERT_EQUAL(used(&guest), 0);
+	CU_ASSERT_EQUAL(guest_charged(&guest), 0);
 	guest_stop(&guest);
 }
 
@@ -372,7 +367,7 @@ static void backing_comes_and_goes(void)
 	CU_ASSERT_EQUAL(set_scanout(&guest, 0, 1), NO_ID);
 	CU_ASSERT_EQUAL(guest_unref(&guest, 1), OK);
 	CU_ASSERT_EQUAL(vgpu_device_scanout(guest.device, 0)->resource_id, 0);
-	CU_ASSERT_EQUAL(used(&guest), 0);
+	CU_ASSERT_EQUAL(guest_charged(&guest), 0);
 	guest_stop(&guest);
 }
 
@@ -384,15 +379,15 @@ static void copies_are_charged(void)
 
 	guest_start_with(&guest, 2, FEATURES, 1 << 16);
 	CU_ASSERT_EQUAL(create_at(&guest, 1, GUEST_RAM, GUEST_RAM_SIZE), OK);
-	CU_ASSERT_TRUE(used(&guest) < 1024);
+	CU_ASSERT_TRUE(guest_charged(&guest) < 1024);
 	request.width = request.r.width = 1024;
 	request.strides[0] = 4096;
 	CU_ASSERT_EQUAL(guest_command(&guest, &request, sizeof(request)), OK);
-	CU_ASSERT_TRUE(used(&guest) > 32768 && used(&guest) < 32768 + 1024);
+	CU_ASSERT_TRUE(guest_charged(&guest) > 32768 && guest_charged(&guest) < 32768 + 1024);
 	/* another place: another copy, instead of the first */
 	request.offsets[0] = 1 << 20;
 	CU_ASSERT_EQUAL(guest_command(&guest, &request, sizeof(request)), OK);
-	CU_ASSERT_TRUE(used(&guest) < 32768 + 1024);
+	CU_ASSERT_TRUE(guest_charged(&guest) < 32768 + 1024);
 	/* two scanouts need one that has both */
 	request.scanout_id = 1;
 	request.offsets[0] = 0;
@@ -404,10 +399,11 @@ static void copies_are_charged(void)
 	CU_ASSERT_EQUAL(guest_pixel(&guest, 0, 0, 0), 0x998877);
 	request.offsets[0] = (1 << 20) + 8192;
 	CU_ASSERT_EQUAL(guest_command(&guest, &request, sizeof(request)), OK);
-	CU_ASSERT_TRUE(used(&guest) > 32768 + 8192 && used(&guest) < 32768 + 8192 + 1024);
+	CU_ASSERT_TRUE(guest_charged(&guest) > 32768 + 8192 &&
+		       guest_charged(&guest) < 32768 + 8192 + 1024);
 	CU_ASSERT_EQUAL(guest_pixel(&guest, 0, 0, 0), 0x998877);
 	guest_init_device(&guest, FEATURES);
-	CU_ASSERT_EQUAL(used(&guest), 0);
+	CU_ASSERT_EQUAL(guest_charged(&guest), 0);
 	guest_stop(&guest);
 }
 
@@ -442,7 +438,7 @@ static void nothing_stays_charged(void)
 			guest_init_device(&guest, FEATURES);
 		else
 			guest_unref(&guest, 1);
-		CU_ASSERT_EQUAL_FATAL(used(&guest), 0);
+		CU_ASSERT_EQUAL_FATAL(guest_charged(&guest), 0);
 	}
 	guest_stop(&guest);
 }

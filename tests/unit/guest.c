@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest.h"
 
+#include "gpu/device.h"
 #include "unit.h"
 
 #include <linux/virtio_mmio.h>
@@ -136,6 +137,31 @@ uint32_t guest_command(struct guest *guest, const void *request, uint32_t len)
 	int64_t used = guest_send(guest, VGPU_QUEUE_CONTROL, request, len, 2048);
 
 	return used >= 24 ? guest_response(guest)->type : 0;
+}
+
+unsigned int guest_queue_of(uint32_t type)
+{
+	return type >= VIRTIO_GPU_CMD_UPDATE_CURSOR && type < 0x400 ? VGPU_QUEUE_CURSOR
+								    : VGPU_QUEUE_CONTROL;
+}
+
+uint32_t guest_ask(struct guest *guest, const struct guest_request *request)
+{
+	int64_t used = guest_send(guest, guest_queue_of(request->header.type), request,
+				  sizeof(*request), 2048);
+
+	CU_ASSERT_TRUE(used >= (int64_t)sizeof(struct virtio_gpu_ctrl_hdr));
+	return guest_response(guest)->type;
+}
+
+bool guest_is_error(uint32_t type)
+{
+	return type >= VIRTIO_GPU_RESP_ERR_UNSPEC && type <= VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+}
+
+uint64_t guest_charged(const struct guest *guest)
+{
+	return guest->device->resources.used;
 }
 
 uint32_t guest_create(struct guest *guest, uint32_t id, uint32_t format, uint32_t width,

@@ -57,6 +57,19 @@ int64_t guest_send(struct guest *guest, unsigned int queue, const void *request,
 uint32_t guest_command(struct guest *guest, const void *request, uint32_t len);
 const struct virtio_gpu_ctrl_hdr *guest_response(const struct guest *guest);
 
+/* A command of any type, and of none: words are what follows its header. */
+struct guest_request {
+	struct virtio_gpu_ctrl_hdr header;
+	uint32_t words[64];
+};
+
+/* Sends all of it to the queue of its type; the answer, which must come, has the returned type. */
+uint32_t guest_ask(struct guest *guest, const struct guest_request *request);
+unsigned int guest_queue_of(uint32_t type);
+bool guest_is_error(uint32_t type);
+/* Bytes that the device charges to its memory limit. */
+uint64_t guest_charged(const struct guest *guest);
+
 /* Commands that tests share. Each returns the answer's type. */
 uint32_t guest_create(struct guest *guest, uint32_t id, uint32_t format, uint32_t width,
 		      uint32_t height);

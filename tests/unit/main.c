@@ -15,6 +15,7 @@ extern const struct unit_suite blob_suite;
 extern const struct unit_suite mmio_suite;
 extern const struct unit_suite hostile_suite;
 extern const struct unit_suite cve_suite;
+extern const struct unit_suite cve_account_suite;
 extern const struct unit_suite double_fetch_suite;
 extern const struct unit_suite edid_suite;
 extern const struct unit_suite vhost_user_suite;
@@ -57,6 +58,7 @@ static const struct unit_suite *const suites[] = {
 	&mmio_suite,
 	&hostile_suite,
 	&cve_suite,
+	&cve_account_suite,
 	&double_fetch_suite,
 	&edid_suite,
 	&vhost_user_suite,
