@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const ANSWER_MS = 20000;
+const ANSWER_MS = 60000; // against hanging; a busy machine is slow
 const ARGUMENTS = [
 	"--headless",
 	"--remote-debugging-pipe",
@@ -197,17 +197,31 @@ export class Browser {
 	}
 
 	// Where the middle of an element is, in the window; it is scrolled there.
-	middle(selector) {
+	async middle(selector) {
+		const element = `document.querySelector(${JSON.stringify(selector)})`;
+
+		await this.run(`${element}.scrollIntoView({ block: "center" })`);
+		await this.settle();
 		return this.run(`(() => {
-			const element = document.querySelector(${JSON.stringify(selector)});
-			element.scrollIntoView({ block: "center" });
-			const place = element.getBoundingClientRect();
+			const place = ${element}.getBoundingClientRect();
 			return { x: place.left + place.width / 2, y: place.top + place.height / 2 };
 		})()`);
 	}
 
 	mouse(type, { x, y }, more = {}) {
 		return this.send("Input.dispatchMouseEvent", { type, x, y, ...more });
+	}
+
+	// From a place some pixels to the right. What a pointer does waits for a frame.
+	async drag({ x, y }, pixels) {
+		const button = { button: "left", clickCount: 1 };
+
+		await this.mouse("mousePressed", { x, y }, button);
+		await this.settle();
+		await this.mouse("mouseMoved", { x: x + pixels, y }, { button: "left", buttons: 1 });
+		await this.settle();
+		await this.mouse("mouseReleased", { x: x + pixels, y }, button);
+		await this.settle();
 	}
 
 	async click(selector) {

@@ -175,11 +175,7 @@ runTests(chromium, {
 			await browser.key("ArrowRight");
 		const tenth = await browser.run(`document.querySelector("${viewer} .edge").style.left`);
 		equal(Math.abs(parseFloat(tenth) - 10.4) < 1.5, true, `ten arrows: ${tenth}`);
-		const place = await browser.middle(`${viewer} .wipe`);
-		const button = { button: "left", clickCount: 1 };
-		await browser.mouse("mousePressed", place, button);
-		await browser.mouse("mouseMoved", { x: place.x + 20, y: place.y }, { button: "left" });
-		await browser.mouse("mouseReleased", { x: place.x + 20, y: place.y }, button);
+		await browser.drag(await browser.middle(`${viewer} .wipe`), 20);
 		equal(await browser.run(`document.querySelector("${viewer} .wipe").value > 500`), true, "dragged");
 	},
 
@@ -203,10 +199,7 @@ runTests(chromium, {
 		const place = await browser.middle(`${viewer} .stage`);
 		const left = `new DOMMatrix(getComputedStyle(document.querySelector("${viewer} .layer")).transform).e`;
 		const x = await browser.run(left);
-		await browser.mouse("mousePressed", place, { button: "left", clickCount: 1 });
-		await browser.mouse("mouseMoved", { x: place.x + 30, y: place.y }, { button: "left" });
-		await browser.mouse("mouseReleased", { x: place.x + 30, y: place.y }, { button: "left", clickCount: 1 });
-		await browser.settle();
+		await browser.drag(place, 30);
 		equal(Math.round((await browser.run(left)) - x), 30, "dragged by");
 		await browser.mouse("mouseWheel", place, { deltaX: 0, deltaY: -100 });
 		await browser.settle();

@@ -21,7 +21,7 @@ die() {
 differs() {
 	status=0
 	# shellcheck disable=SC2086 # a list of words
-	timeout 60 $EMULATOR "$BUILD/vgpu-replay" "$@" >out 2>&1 || status=$?
+	timeout 300 $EMULATOR "$BUILD/vgpu-replay" "$@" >out 2>&1 || status=$?
 	[ "$status" -eq 1 ] || die "exit status $status: $(tail -n 1 out)"
 }
 
@@ -63,7 +63,7 @@ $EMULATOR "$BUILD/vgpu-replay" --quiet --report equal.html "$top/traces/ruxos_bo
 # Two devices: ours, and one that fails, is known to fail, and dies.
 conform() {
 	# shellcheck disable=SC2086 # a list of words
-	timeout 120 $EMULATOR "$BUILD/vgpu-conform" "$@" >out || die "vgpu-conform: $(tail -n 1 out)"
+	timeout 300 $EMULATOR "$BUILD/vgpu-conform" "$@" >out || die "vgpu-conform: $(tail -n 1 out)"
 }
 conform --quiet --area XFR,SCN --name ours --json ours.json
 sed -e '/VG-XFR-007/,/exact/{s/"passed"/"failed"/;s/"exact":.*/"known": "since 1970",&/;}' \
@@ -74,6 +74,6 @@ conform --merge --with ours.json --with theirs.json --html conform.html
 [ -z "${KEEP:-}" ] || cp ./*.html "$KEEP"
 status=0
 for page in replay conform; do
-	timeout 120 node "$tests/$page.test.mjs" "$chromium" "$work" || status=1
+	timeout 400 node "$tests/$page.test.mjs" "$chromium" "$work" || status=1
 done
 exit "$status"
