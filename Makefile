@@ -104,7 +104,7 @@ REPLAYER_OBJ := $(call objects,$(REPLAYER_SRC))
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help setup demo conformance check unit programs replay golden-check vectors
-.PHONY: conform-vhost-user report-test coverage mutants results results-check
+.PHONY: conform-vhost-user report-test coverage valgrind mutants results results-check
 .PHONY: format lint lint-format lint-tidy lint-cppcheck lint-man lint-shell
 .PHONY: install uninstall dist sysroot clean FORCE
 
@@ -228,6 +228,20 @@ coverage:
 	@rm -rf build-coverage
 	@$(MAKE) --no-print-directory BUILD=build-coverage COVERAGE=1 SANITIZE= check
 	@COVERAGE_MIN=$(COVERAGE_MIN) sh scripts/coverage.sh build-coverage backend recorder replayer
+
+# One file for each process, so that nothing comes between what programs print.
+VALGRIND_LOGS := $(abspath $(BUILD))/valgrind
+MEMCHECK := valgrind --log-file=$(VALGRIND_LOGS)/%p.log --leak-check=full \
+	--show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
+	--track-fds=yes --num-callers=30
+
+## run tests under valgrind: no error, nothing lost, neither memory nor descriptors
+valgrind: all
+	@rm -rf $(VALGRIND_LOGS)
+	@mkdir $(VALGRIND_LOGS)
+	@$(MAKE) --no-print-directory EMULATOR='$(MEMCHECK)' unit programs hvisor-sim replay \
+		vectors conform-vhost-user
+	@scripts/valgrind.sh $(VALGRIND_LOGS)
 
 include tests/guests/guests.mk
 include tests/hvisor-sim/sim.mk

@@ -42,6 +42,7 @@ test     nodejs             make report-test
 debian   chromium           make report-test; Ubuntu has it as a snap only
 test     cpio               initramfs
 test     kmod               module order in the initramfs
+test     valgrind           make valgrind
 test     util-linux         flock for the download cache
 test     xxhash             checks content hashes
 test     xz-utils           modules of newer guest kernels
