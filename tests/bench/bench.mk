@@ -9,6 +9,8 @@ BENCH_TOOLS := $(addprefix $(BUILD)/tests/bench/,bench trace-make trace-size tra
 BENCH_REPORT ?= tests/bench/RESULTS.md
 ## bench: which of its tables; all of them if empty
 BENCH ?=
+## bench: the program odiff, from npm's package odiff-bin
+ODIFF ?= odiff
 
 $(BUILD)/tests/bench/bench: $(call objects,$(BENCH_SRC)) $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
 	@mkdir -p $(@D)
@@ -18,4 +20,4 @@ $(BUILD)/tests/bench/trace-make: $(call objects,tests/bench/scene.c)
 .PHONY: bench
 ## measure speed and size beside others, and write tests/bench/RESULTS.md
 bench: all $(BENCH_TOOLS)
-	BUILD=$(BUILD) $(BUILD)/tests/bench/bench $(BENCH_REPORT) $(BENCH)
+	BUILD=$(BUILD) ODIFF=$(ODIFF) $(BUILD)/tests/bench/bench $(BENCH_REPORT) $(BENCH)
