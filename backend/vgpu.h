@@ -333,6 +333,41 @@ const struct vgpu_cursor *vgpu_device_cursor(const struct vgpu_device *device, u
 int vgpu_device_read_scanout(const struct vgpu_device *device, uint32_t scanout_id,
 			     const struct vgpu_rect *rect, uint32_t *pixels, size_t stride);
 
+/* ---- the device's state, for who wants to make the same one elsewhere -------------- */
+
+struct vgpu_backing_entry {
+	uint64_t gpa;
+	uint32_t len;
+};
+
+/* Valid until the device executes a request. */
+struct vgpu_resource_state {
+	uint32_t id;
+	uint32_t format, width, height; /* not of a blob */
+	const uint8_t *pixels; /* rows of width pixels as the format has them; not of a blob */
+	uint64_t pixels_len;
+	uint64_t blob_size; /* 0: this is no blob */
+	const struct vgpu_backing_entry *backing;
+	size_t num_backing; /* 0: none attached */
+	bool has_uuid;
+	uint8_t uuid[16];
+};
+
+/*
+ * The resource that comes after *position, which is 0 for the first and moved on.
+ * False: there is none. Resources come in no order that means anything.
+ */
+bool vgpu_device_next_resource(const struct vgpu_device *device, uint64_t *position,
+			       struct vgpu_resource_state *state);
+
+/* How the picture that a scanout shows a part of lies in its blob. */
+struct vgpu_blob_picture {
+	uint32_t format, offset, stride;
+};
+/* False if the scanout is disabled or shows no blob. */
+bool vgpu_device_scanout_blob(const struct vgpu_device *device, uint32_t scanout_id,
+			      struct vgpu_blob_picture *picture);
+
 const uint64_t *vgpu_device_violations(const struct vgpu_device *device);
 /* Counts a violation that a bus saw. */
 void vgpu_device_count(struct vgpu_device *device, enum vgpu_violation violation);

@@ -41,6 +41,9 @@ static const char usage[] =
 	"                          standard output\n"
 	"      --max-size=SIZE     end the recording, and serve the guest on, before the trace\n"
 	"                          is larger than SIZE bytes, or 100K, 100M, 100G\n"
+	"      --rotate=SIZE       begin another trace when one has SIZE bytes: FILE is called\n"
+	"                          NAME.000.trace, NAME.001.trace ..., and each can be replayed\n"
+	"      --rotate-time=S     the same after S seconds\n"
 	"      --size=WxH          tell the guest that each display has this size, whatever\n"
 	"                          the front end, the configuration or the display says\n"
 	"      --scanouts=N        number of displays, 1 to 16 (default 1; QEMU: max_outputs)\n"
@@ -135,6 +138,8 @@ enum {
 	OPT_NO_BLOBS,
 	OPT_BUFFER,
 	OPT_MAX_SIZE,
+	OPT_ROTATE,
+	OPT_ROTATE_TIME,
 	OPT_CAPABILITIES,
 	OPT_USER,
 	OPT_NO_SANDBOX,
@@ -160,6 +165,8 @@ static const struct option long_options[] = {
 	{"no-blobs", no_argument, NULL, OPT_NO_BLOBS},
 	{"buffer", required_argument, NULL, OPT_BUFFER},
 	{"max-size", required_argument, NULL, OPT_MAX_SIZE},
+	{"rotate", required_argument, NULL, OPT_ROTATE},
+	{"rotate-time", required_argument, NULL, OPT_ROTATE_TIME},
 	{"print-capabilities", no_argument, NULL, OPT_CAPABILITIES},
 	{"user", required_argument, NULL, OPT_USER},
 	{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
@@ -249,6 +256,15 @@ static int take_option(struct record_options *options, int option, const char *v
 			return complain("--max-size=%s: want bytes, from 4096, or 100K, 100M, 100G",
 					value);
 		return -1;
+	case OPT_ROTATE:
+		if (!parse_bytes(value, MAX_SIZE_MIN, &options->rotate_size))
+			return complain("--rotate=%s: want bytes, from 4096, or 100K, 100M, 100G",
+					value);
+		return -1;
+	case OPT_ROTATE_TIME:
+		if (!parse_seconds(value, &options->rotate_time))
+			return complain("--rotate-time=%s: want seconds", value);
+		return -1;
 	case OPT_CAPABILITIES:
 		puts("{\"type\": \"gpu\", \"features\": []}");
 		return RECORD_OK;
@@ -285,6 +301,11 @@ static int check(const struct record_options *options)
 		return complain("%s", "give one of ZONE, --socket-path and --fd");
 	if (options->no_sandbox && (options->require_sandbox || options->user != NULL))
 		return complain("%s", "--no-sandbox goes without --require-sandbox and --user");
+	if (options->max_size != 0 && (options->rotate_size != 0 || options->rotate_time > 0))
+		return complain("%s", "--max-size is for one trace, --rotate for many");
+	if (options->output != NULL && strcmp(options->output, "-") == 0 &&
+	    (options->rotate_size != 0 || options->rotate_time > 0))
+		return complain("%s", "-o -: a pipe takes one trace");
 	if (options->output != NULL && strcmp(options->output, "-") == 0 && isatty(STDOUT_FILENO))
 		return complain("%s", "-o -: a trace is not for a terminal");
 	if (options->zone != NULL)

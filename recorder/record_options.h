@@ -26,6 +26,8 @@ struct record_options {
 	uint64_t memory_limit; /* bytes; 0: the device's default */
 	uint64_t buffer;       /* bytes; 0: the writer's default */
 	uint64_t max_size;     /* bytes of the trace; 0: no limit */
+	uint64_t rotate_size;  /* bytes of each trace; 0: it is one */
+	double rotate_time;    /* seconds, likewise */
 	const char *user;      /* whom to become; NULL: nobody else */
 	bool no_sandbox, require_sandbox;
 	bool no_blobs, once, quiet;

@@ -2,6 +2,7 @@
 #include "recorder.h"
 
 #include "frame.h"
+#include "snapshot.h"
 #include "trace/bytes.h"
 
 #include <stdlib.h>
@@ -14,6 +15,8 @@ struct vgpu_recorder {
 	size_t segments_capacity;
 	uint8_t *data;
 	size_t data_capacity;
+	/* What another file begins with: how the device was last set up, and what it showed. */
+	struct vgpu_trace_record start, outputs;
 };
 
 static void record_start(void *opaque, const struct vgpu_start_event *event)
@@ -25,6 +28,7 @@ static void record_start(void *opaque, const struct vgpu_start_event *event)
 		.start = *event,
 	};
 
+	recorder->start = record;
 	vgpu_trace_writer_put(recorder->writer, &record);
 }
 
@@ -46,6 +50,7 @@ static void record_outputs(void *opaque, uint64_t time_ns, const struct vgpu_out
 		num_scanouts = VGPU_MAX_SCANOUTS;
 	record.outputs.num_scanouts = num_scanouts;
 	memcpy(record.outputs.outputs, outputs, num_scanouts * sizeof(*outputs));
+	recorder->outputs = record;
 	vgpu_trace_writer_put(recorder->writer, &record);
 }
 
@@ -152,6 +157,24 @@ static void record_frame(struct vgpu_recorder *recorder, uint64_t time_ns,
 	vgpu_trace_writer_put(recorder->writer, &record);
 }
 
+static void put_state(void *opaque, const struct vgpu_trace_record *record)
+{
+	struct vgpu_recorder *recorder = opaque;
+
+	vgpu_trace_writer_put(recorder->writer, record);
+}
+
+/* What comes goes to another file, which can be played by itself. */
+static void begin_next_file(struct vgpu_recorder *recorder)
+{
+	vgpu_trace_writer_next(recorder->writer);
+	recorder->outputs.time_ns = recorder->start.time_ns = vgpu_now_ns();
+	vgpu_trace_writer_put(recorder->writer, &recorder->outputs);
+	vgpu_trace_writer_put(recorder->writer, &recorder->start);
+	/* Without memory for a list of backing the state is as far as it came. */
+	vgpu_snapshot(recorder->device, put_state, recorder);
+}
+
 static void record_request(void *opaque, const struct vgpu_request_event *event)
 {
 	struct vgpu_recorder *recorder = opaque;
@@ -176,6 +199,8 @@ static void record_request(void *opaque, const struct vgpu_request_event *event)
 	vgpu_trace_writer_put(recorder->writer, &record);
 	for (unsigned int i = 0; i < event->num_frames; i++)
 		record_frame(recorder, event->end_ns, &event->frames[i]);
+	if (vgpu_trace_writer_wants_next(recorder->writer))
+		begin_next_file(recorder);
 }
 
 static const struct vgpu_observer_ops observer_ops = {

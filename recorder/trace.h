@@ -63,6 +63,7 @@ struct vgpu_trace_request {
 	uint64_t data_len;
 	uint32_t pitch; /* data is rows of this many bytes; 0: not rows */
 	bool dropped;	/* data was not recorded because the disk could not keep up */
+	bool state;	/* no driver sent it: it makes what the device had when the trace began */
 };
 
 struct vgpu_trace_frame {
@@ -79,6 +80,7 @@ enum vgpu_trace_cause {
 	VGPU_TRACE_CAUSE_ASKED, /* its user wanted so */
 	VGPU_TRACE_CAUSE_LIMIT, /* the file was to become no larger */
 	VGPU_TRACE_CAUSE_ERROR, /* the file could not be written on */
+	VGPU_TRACE_CAUSE_NEXT,	/* it goes on in the next file */
 };
 
 struct vgpu_trace_end {
@@ -109,7 +111,9 @@ struct vgpu_trace_writer;
 struct vgpu_trace_writer_stats {
 	uint64_t requests, frames;
 	uint64_t raw_bytes;	/* of what was given to the writer */
-	uint64_t written_bytes; /* of the file so far */
+	uint64_t written_bytes; /* of the file so far, or of all files */
+	uint64_t files;		/* that have been begun */
+	uint64_t state;		/* requests that are none of the guest's */
 	uint64_t dropped;	/* requests whose data was dropped */
 	/* What was given to the writer and is not in the file, because that had ended. */
 	uint64_t lost_requests, lost_frames;
@@ -129,6 +133,11 @@ struct vgpu_trace_writer_options {
 	/* What the driver does wrong, as it counts: read by whoever calls put(); or NULL. */
 	const uint64_t *violations;
 	uint64_t max_size; /* bytes of the file; at most that many are written. 0: no limit */
+	/*
+	 * After so many bytes, or nanoseconds, another file is wanted; 0: never. Then each
+	 * has a number in its name: path is "boot.trace" for "boot.000.trace".
+	 */
+	uint64_t rotate_size, rotate_ns;
 };
 
 /*
@@ -151,6 +160,15 @@ struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
 void vgpu_trace_writer_put(struct vgpu_trace_writer *writer,
 			   const struct vgpu_trace_record *record);
 struct vgpu_trace_writer_stats vgpu_trace_writer_stats(struct vgpu_trace_writer *writer);
+/*
+ * Whether it is time for another file. Whoever puts records then calls
+ * vgpu_trace_writer_next() and puts what the next file has to begin with: the
+ * device's set-up and its state.
+ */
+bool vgpu_trace_writer_wants_next(struct vgpu_trace_writer *writer);
+void vgpu_trace_writer_next(struct vgpu_trace_writer *writer);
+/* "boot.007.trace" of "boot.trace" and 7, to be freed; NULL: no memory. */
+char *vgpu_trace_numbered(const char *path, unsigned int number);
 /*
  * Writes what waits, the END record, the index, and renames path.part to path.
  * Frees the writer in any case. On failure returns a negative errno with a

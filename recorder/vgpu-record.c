@@ -96,12 +96,15 @@ static void show_summary(const struct session *session, const struct vgpu_trace_
 	bool piped = strcmp(session->options.output, "-") == 0;
 	FILE *out = piped ? stderr : stdout;
 	fprintf(out, "%s: %" PRIu64 " requests, %" PRIu64 " frames in %.1f s, %.2f MiB recorded\n",
-		piped ? "standard output" : session->options.output, stats->requests, stats->frames,
-		(double)(vgpu_now_ns() - session->begin_ns) / 1e9, mebibytes(stats->raw_bytes));
+		piped ? "standard output" : session->options.output, stats->requests - stats->state,
+		stats->frames, (double)(vgpu_now_ns() - session->begin_ns) / 1e9,
+		mebibytes(stats->raw_bytes));
 	if (stats->dropped != 0)
 		fprintf(out,
 			"  %" PRIu64 " requests without their pixels: the disk could not keep up\n",
 			stats->dropped);
+	if (stats->files > 1)
+		fprintf(out, "  in %" PRIu64 " traces\n", stats->files);
 	if (stats->lost_requests != 0)
 		fprintf(out, "  %" PRIu64 " requests and %" PRIu64 " frames after its end\n",
 			stats->lost_requests, stats->lost_frames);
@@ -418,6 +421,8 @@ static int open_writer(struct session *session, struct vgpu_error *err)
 			.max_size = session->options.max_size,
 			.on_thread = on_writer_thread,
 			.opaque = session,
+			.rotate_size = session->options.rotate_size,
+			.rotate_ns = (uint64_t)(session->options.rotate_time * 1e9),
 			.violations = vgpu_device_violations(session->device)},
 		err);
 	cJSON_free(metadata);
@@ -459,8 +464,17 @@ static void remove_file(const char *path)
 {
 	struct stat info;
 
-	if (stat(path, &info) == 0 && S_ISREG(info.st_mode))
+	if (path != NULL && stat(path, &info) == 0 && S_ISREG(info.st_mode))
 		unlink(path);
+}
+
+static void remove_output(const struct record_options *options)
+{
+	bool several = options->rotate_size != 0 || options->rotate_time > 0;
+	char *first = several ? vgpu_trace_numbered(options->output, 0) : NULL;
+
+	remove_file(several ? first : options->output);
+	free(first);
 }
 
 /* Ends the recording and frees all. Returns the exit status. */
@@ -484,7 +498,7 @@ static int close_session(struct session *session)
 			fprintf(stderr, "vgpu-record: %s\n", err.text);
 			status = RECORD_FAILED;
 		} else if (session->discard) {
-			remove_file(session->options.output);
+			remove_output(&session->options);
 		} else {
 			show_summary(session, &stats);
 		}

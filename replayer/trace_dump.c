@@ -35,6 +35,8 @@ static void text_request(const struct dump *dump, const struct vgpu_trace_reques
 	fprintf(dump->out, "%8" PRIu64 " %12.6f %-7s %s -> %s used=%u", request->number,
 		since_begin(dump, request->begin_ns), queue_name(request->queue), text, answer,
 		request->used_len);
+	if (request->state)
+		fprintf(dump->out, " state");
 	if (request->dropped)
 		fprintf(dump->out, " read=dropped");
 	else if (request->data_len > 0)
@@ -162,6 +164,7 @@ static void json_request(cJSON *object, const struct vgpu_trace_request *request
 	cJSON_AddNumberToObject(object, "used_len", request->used_len);
 	add_u64(object, "read", request->data_len);
 	cJSON_AddBoolToObject(object, "dropped", request->dropped);
+	cJSON_AddBoolToObject(object, "state", request->state);
 	cJSON_AddBoolToObject(object, "interrupt", request->interrupt);
 	add_u64(object, "duration_ns", request->end_ns - request->begin_ns);
 }

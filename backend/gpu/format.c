@@ -55,6 +55,11 @@ const struct vgpu_format *vgpu_format_find(uint32_t format)
 	return NULL;
 }
 
+uint32_t vgpu_format_id(const struct vgpu_format *format)
+{
+	return format->id;
+}
+
 const char *vgpu_format_name(uint32_t format)
 {
 	const struct vgpu_format *found = vgpu_format_find(format);

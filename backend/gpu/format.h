@@ -11,6 +11,7 @@ struct vgpu_format;
 
 /* NULL unless it is one of the eight. */
 const struct vgpu_format *vgpu_format_find(uint32_t format);
+uint32_t vgpu_format_id(const struct vgpu_format *format);
 
 /*
  * Copies width x height pixels of a format. Both strides are in bytes and

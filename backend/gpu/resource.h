@@ -9,11 +9,6 @@
 
 #include "gpu/format.h"
 
-struct vgpu_backing_entry {
-	uint64_t gpa;
-	uint32_t len;
-};
-
 struct vgpu_resource {
 	uint32_t id, width, height;
 	const struct vgpu_format *format;

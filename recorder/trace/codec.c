@@ -14,6 +14,7 @@
 #define FLAG_WRITE     0x1u /* of a register access */
 #define FLAG_INTERRUPT 0x1u /* of a request */
 #define FLAG_DROPPED   0x2u
+#define FLAG_STATE     0x4u
 
 /* ---- small parts ----------------------------------------------------------- */
 
@@ -325,7 +326,8 @@ static void put_request(struct trace_encoder *encoder, const struct vgpu_trace_r
 
 	bytes_put_int(out, (int64_t)(request->end_ns - request->begin_ns));
 	bytes_put_uint(out, (request->interrupt ? FLAG_INTERRUPT : 0) |
-				    (request->dropped ? FLAG_DROPPED : 0));
+				    (request->dropped ? FLAG_DROPPED : 0) |
+				    (request->state ? FLAG_STATE : 0));
 	bytes_put_uint(out, request->queue);
 	bytes_put_uint(out, request->head);
 	put_descs(out, request);
@@ -349,6 +351,7 @@ static void take_request(struct trace_decoder *decoder, struct vgpu_trace_record
 	uint64_t flags = cursor_uint(in);
 	request->interrupt = (flags & FLAG_INTERRUPT) != 0;
 	request->dropped = (flags & FLAG_DROPPED) != 0;
+	request->state = (flags & FLAG_STATE) != 0;
 	request->queue = (unsigned int)cursor_max(in, VGPU_NUM_QUEUES - 1, "no such queue");
 	request->head = (uint16_t)cursor_max(in, UINT16_MAX, "head out of range");
 	take_descs(decoder, request);

@@ -19,6 +19,9 @@ struct trace_queue {
 	size_t reserved;   /* the last of them, that are not published yet */
 };
 
+/* The type of what is no record: those after it go to the next file. */
+#define TRACE_ENTRY_NEXT ((enum vgpu_trace_type)0)
+
 /* A record in the queue. Its pointers point behind it. */
 struct trace_entry {
 	size_t size;	 /* bytes of the ring */

@@ -459,3 +459,8 @@ const char *trace_sink_path(const struct trace_sink *sink)
 {
 	return strcmp(sink->part, "-") == 0 ? "standard output" : sink->part;
 }
+
+const char *trace_sink_name(const struct trace_sink *sink)
+{
+	return sink->path;
+}

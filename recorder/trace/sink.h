@@ -70,6 +70,8 @@ void trace_sink_close(struct trace_sink *sink);
 void trace_sink_discard(struct trace_sink *sink);
 /* Bytes of the file so far. */
 uint64_t trace_sink_written(const struct trace_sink *sink);
+/* What the file is called while it is written, and when it is finished. */
 const char *trace_sink_path(const struct trace_sink *sink);
+const char *trace_sink_name(const struct trace_sink *sink);
 
 #endif

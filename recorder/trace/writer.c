@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -60,6 +61,18 @@ struct vgpu_trace_writer {
 	/* What follows belongs to the thread. */
 	struct trace_packer packer;
 	bool committed; /* the file is whole and has its name */
+	bool nowhere;	/* the next file could not be begun */
+	struct vgpu_error why_nowhere;
+	char *metadata;
+	uint64_t rotate_size, rotate_ns;
+	uint64_t max_size;
+	unsigned int number; /* of the file; only where there are several */
+	uint64_t begin_ns;   /* of the file */
+	bool next_asked;     /* its end has been put */
+	/* Of the files before it. */
+	struct {
+		uint64_t requests, frames, dropped, bytes;
+	} before;
 };
 
 static struct timespec to_timespec(uint64_t ns)
@@ -120,8 +133,8 @@ static struct trace_entry *wait_for_entry(struct vgpu_trace_writer *writer, bool
 /* Under the lock. */
 static void update_stats(struct vgpu_trace_writer *writer)
 {
-	writer->stats.written_bytes = trace_sink_written(writer->sink);
-	writer->stats.dropped = writer->packer.dropped;
+	writer->stats.written_bytes = writer->before.bytes + trace_sink_written(writer->sink);
+	writer->stats.dropped = writer->before.dropped + writer->packer.dropped;
 }
 
 static void release_entry(struct vgpu_trace_writer *writer)
@@ -143,6 +156,89 @@ static int flush(struct vgpu_trace_writer *writer)
 	return ret;
 }
 
+/* ---- the thread: the next file ------------------------------------------------------- */
+
+/* A pipe takes nothing: for how long is that to be borne? */
+static bool give_up(void *opaque)
+{
+	struct vgpu_trace_writer *writer = opaque;
+	uint64_t now = vgpu_now_ns();
+
+	pthread_mutex_lock(&writer->lock);
+	bool enough = (writer->closing && now - writer->closing_ns > CLOSE_NS) ||
+		      (writer->waits_ns != 0 && now - writer->waits_ns > PUT_NS);
+	pthread_mutex_unlock(&writer->lock);
+	return enough;
+}
+
+static int write_metadata(struct vgpu_trace_writer *writer, const char *text,
+			  struct vgpu_error *err)
+{
+	const struct trace_block_info info = {0};
+	struct bytes raw = {.data = (uint8_t *)text, .len = strlen(text)};
+
+	if (raw.len > TRACE_MAX_META)
+		return vgpu_error_set(err, EMSGSIZE, "%s: metadata of more than 1 MiB",
+				      writer->path);
+	int ret = trace_sink_block(writer->sink, TRACE_BLOCK_META, 0, &info, &raw, META_LEVEL);
+	if (ret < 0)
+		return vgpu_error_set(err, -ret, "%s: %s", trace_sink_path(writer->sink),
+				      strerror(-ret));
+	return 0;
+}
+
+/* Opens a file and writes its description. */
+static int begin_file(struct vgpu_trace_writer *writer, struct vgpu_error *err)
+{
+	bool several = writer->rotate_size != 0 || writer->rotate_ns != 0;
+	char *name =
+		several ? vgpu_trace_numbered(writer->path, writer->number) : strdup(writer->path);
+
+	if (name == NULL)
+		return vgpu_error_set(err, ENOMEM, "%s: out of memory", writer->path);
+	struct trace_sink *sink = trace_sink_open(name, ".part", err);
+	free(name);
+	if (sink == NULL)
+		return -EIO;
+	trace_sink_close(writer->sink);
+	writer->sink = sink;
+	writer->committed = false;
+	trace_sink_limit(sink, writer->max_size);
+	trace_sink_patience(sink, give_up, writer);
+	trace_packer_begin(&writer->packer, sink);
+	return write_metadata(writer, writer->metadata, err);
+}
+
+/* The file is whole, and what comes is for another one. */
+static int next_file(struct vgpu_trace_writer *writer)
+{
+	struct vgpu_trace_end end = {.cause = VGPU_TRACE_CAUSE_NEXT};
+
+	pthread_mutex_lock(&writer->lock);
+	memcpy(end.violations, writer->violations, sizeof(end.violations));
+	pthread_mutex_unlock(&writer->lock);
+	int ret = trace_packer_end(&writer->packer, &end);
+	if (ret == 0)
+		ret = trace_sink_commit(writer->sink);
+	if (ret < 0)
+		return ret;
+	writer->committed = true;
+	writer->number++;
+	uint64_t bytes = trace_sink_written(writer->sink);
+	ret = begin_file(writer, &writer->why_nowhere);
+	writer->nowhere = ret < 0;
+	pthread_mutex_lock(&writer->lock);
+	writer->before.requests += end.requests;
+	writer->before.frames += end.frames;
+	writer->before.dropped += end.dropped;
+	writer->before.bytes += bytes;
+	writer->begin_ns = vgpu_now_ns();
+	writer->next_asked = false;
+	writer->stats.files += ret == 0;
+	pthread_mutex_unlock(&writer->lock);
+	return ret;
+}
+
 /* Writes until the end or an error. */
 static int write_records(struct vgpu_trace_writer *writer)
 {
@@ -152,7 +248,10 @@ static int write_records(struct vgpu_trace_writer *writer)
 		struct trace_entry *entry = wait_for_entry(writer, &done);
 		int ret = 0;
 		if (entry != NULL) {
-			ret = trace_packer_put(&writer->packer, &entry->record, entry->put_ns);
+			ret = entry->record.type == TRACE_ENTRY_NEXT
+				      ? next_file(writer)
+				      : trace_packer_put(&writer->packer, &entry->record,
+							 entry->put_ns);
 			release_entry(writer);
 		}
 		uint64_t deadline = trace_packer_deadline(&writer->packer);
@@ -197,10 +296,11 @@ static void count_lost(struct vgpu_trace_writer *writer, const struct vgpu_trace
 	pthread_mutex_lock(&writer->lock);
 	stats->lost_requests += end->lost_requests;
 	stats->lost_frames += end->lost_frames;
-	stats->requests = end->requests;
-	stats->frames = end->frames;
-	stats->dropped = end->dropped;
-	stats->written_bytes = trace_sink_written(writer->sink);
+	stats->requests = writer->before.requests + end->requests;
+	stats->frames = writer->before.frames + end->frames;
+	stats->dropped = writer->before.dropped + end->dropped;
+	if (!writer->nowhere)
+		stats->written_bytes = writer->before.bytes + trace_sink_written(writer->sink);
 	pthread_mutex_unlock(&writer->lock);
 }
 
@@ -209,13 +309,19 @@ static void end_early(struct vgpu_trace_writer *writer, int ret)
 	struct vgpu_trace_end end = {0};
 
 	stop_taking(writer, ret);
-	if (ret == 0)
+	if (ret == 0 && !writer->nowhere)
 		trace_packer_flush(&writer->packer);
 	/* Nobody else changes these any more. */
 	const struct vgpu_trace_writer_stats stats = vgpu_trace_writer_stats(writer);
 	end.cause = stats.limit_reached ? VGPU_TRACE_CAUSE_LIMIT : VGPU_TRACE_CAUSE_ERROR;
 	memcpy(end.violations, writer->violations, sizeof(end.violations));
-	ret = trace_packer_end_early(&writer->packer, &end, stats.requests, stats.frames);
+	end.lost_requests = stats.requests - writer->before.requests;
+	end.lost_frames = stats.frames - writer->before.frames;
+	if (writer->nowhere) {
+		count_lost(writer, &end);
+		return;
+	}
+	ret = trace_packer_end_early(&writer->packer, &end, end.lost_requests, end.lost_frames);
 	count_lost(writer, &end);
 	writer->committed = ret == 0 && trace_sink_commit(writer->sink) == 0;
 }
@@ -262,37 +368,7 @@ static void *run(void *opaque)
 	return NULL;
 }
 
-/* A pipe takes nothing: for how long is that to be borne? */
-static bool give_up(void *opaque)
-{
-	struct vgpu_trace_writer *writer = opaque;
-	uint64_t now = vgpu_now_ns();
-
-	pthread_mutex_lock(&writer->lock);
-	bool enough = (writer->closing && now - writer->closing_ns > CLOSE_NS) ||
-		      (writer->waits_ns != 0 && now - writer->waits_ns > PUT_NS);
-	pthread_mutex_unlock(&writer->lock);
-	return enough;
-}
-
 /* ---- open ----------------------------------------------------------------------------- */
-
-static int write_metadata(struct vgpu_trace_writer *writer, const char *path, const char *metadata,
-			  struct vgpu_error *err)
-{
-	const struct trace_block_info info = {0};
-	const char *text = metadata == NULL ? "{}" : metadata;
-	struct bytes raw = {.data = (uint8_t *)text, .len = strlen(text)};
-
-	if (raw.len > TRACE_MAX_META)
-		return vgpu_error_set(err, EMSGSIZE, "%s: metadata of more than 1 MiB", path);
-	int ret = trace_sink_block(writer->sink, TRACE_BLOCK_META, 0, &info, &raw, META_LEVEL);
-	if (ret < 0)
-		return vgpu_error_set(err, -ret, "%s: %s", trace_sink_path(writer->sink),
-				      strerror(-ret));
-	writer->stats.written_bytes = trace_sink_written(writer->sink);
-	return 0;
-}
 
 /* Signals are the program's business; a full disk must be an error, not SIGXFSZ. */
 static int start_thread(struct vgpu_trace_writer *writer)
@@ -334,6 +410,7 @@ static void free_writer(struct vgpu_trace_writer *writer)
 	trace_packer_fini(&writer->packer);
 	trace_queue_fini(&writer->queue);
 	free(writer->path);
+	free(writer->metadata);
 	free(writer);
 }
 
@@ -359,30 +436,33 @@ struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
 	init_locks(writer);
 	writer->live = options->violations;
 	writer->path = strdup(path);
+	writer->metadata = strdup(options->metadata != NULL ? options->metadata : "{}");
+	writer->rotate_size = options->rotate_size;
+	writer->rotate_ns = options->rotate_ns;
+	writer->max_size = options->max_size;
+	writer->stats.files = 1;
 	writer->queue_limit = or_default(options->queue_limit, DEFAULT_QUEUE_LIMIT);
 	if (window > MAX_WINDOW_LIMIT)
 		window = MAX_WINDOW_LIMIT;
-	if (writer->path == NULL || trace_packer_init(&writer->packer, window) < 0 ||
+	if (writer->path == NULL || writer->metadata == NULL ||
+	    trace_packer_init(&writer->packer, window) < 0 ||
 	    writer->queue_limit > SIZE_MAX - QUEUE_RESERVE ||
 	    trace_queue_init(&writer->queue, writer->queue_limit + QUEUE_RESERVE) < 0) {
 		vgpu_error_set(err, ENOMEM, "%s: out of memory", path);
 		goto failed;
 	}
-	writer->sink = trace_sink_open(path, ".part", err);
-	if (writer->sink == NULL)
-		goto failed;
-	trace_sink_limit(writer->sink, options->max_size);
-	trace_sink_patience(writer->sink, give_up, writer);
-	trace_packer_begin(&writer->packer, writer->sink);
-	int ret = write_metadata(writer, path, options->metadata, err);
+	int ret = begin_file(writer, err);
+	writer->begin_ns = vgpu_now_ns();
 	if (ret == 0) {
+		update_stats(writer);
 		ret = start_thread(writer);
 		if (ret < 0)
 			vgpu_error_set(err, -ret, "%s: no thread: %s", path, strerror(-ret));
 	}
 	if (ret == 0)
 		return writer;
-	trace_sink_discard(writer->sink);
+	if (writer->sink != NULL)
+		trace_sink_discard(writer->sink);
 failed:
 	free_writer(writer);
 	return NULL;
@@ -434,7 +514,9 @@ static struct trace_entry *reserve(struct vgpu_trace_writer *writer,
 			entry = trace_queue_reserve(&writer->queue, size);
 		if (entry != NULL)
 			return entry;
-		*without_data = record->type == VGPU_TRACE_REQUEST && request->data_len > 0;
+		/* Without state a trace cannot be played, so that is waited for. */
+		*without_data = record->type == VGPU_TRACE_REQUEST && request->data_len > 0 &&
+				!request->state;
 	}
 	size = trace_entry_size(record, *without_data);
 	return wait_for_room(writer, size);
@@ -453,8 +535,11 @@ static void count_put(struct vgpu_trace_writer *writer, const struct vgpu_trace_
 	}
 	if (writer->live != NULL)
 		memcpy(writer->violations, writer->live, sizeof(writer->violations));
+	if (record->type == TRACE_ENTRY_NEXT)
+		return;
 	if (record->type == VGPU_TRACE_REQUEST) {
 		stats->requests++;
+		stats->state += request->state;
 		stats->raw_bytes += request->num_descs * sizeof(*request->descs) +
 				    request->request_len + request->used_len + request->data_len;
 	} else {
@@ -484,6 +569,42 @@ void vgpu_trace_writer_put(struct vgpu_trace_writer *writer, const struct vgpu_t
 	pthread_mutex_unlock(&writer->put_lock);
 }
 
+bool vgpu_trace_writer_wants_next(struct vgpu_trace_writer *writer)
+{
+	if (writer->rotate_size == 0 && writer->rotate_ns == 0)
+		return false;
+	pthread_mutex_lock(&writer->lock);
+	uint64_t bytes = writer->stats.written_bytes - writer->before.bytes;
+	bool due =
+		(writer->rotate_size != 0 && bytes >= writer->rotate_size) ||
+		(writer->rotate_ns != 0 && vgpu_now_ns() - writer->begin_ns >= writer->rotate_ns);
+	bool wants = due && !writer->next_asked && !writer->stats.ended;
+	pthread_mutex_unlock(&writer->lock);
+	return wants;
+}
+
+void vgpu_trace_writer_next(struct vgpu_trace_writer *writer)
+{
+	const struct vgpu_trace_record next = {.type = TRACE_ENTRY_NEXT};
+
+	pthread_mutex_lock(&writer->lock);
+	writer->next_asked = true;
+	pthread_mutex_unlock(&writer->lock);
+	vgpu_trace_writer_put(writer, &next);
+}
+
+char *vgpu_trace_numbered(const char *path, unsigned int number)
+{
+	static const char ending[] = ".trace";
+	size_t len = strlen(path), stem = len;
+	char *name;
+
+	if (len > strlen(ending) && strcmp(path + len - strlen(ending), ending) == 0)
+		stem -= strlen(ending);
+	return asprintf(&name, "%.*s.%03u%s", (int)stem, path, number, path + stem) < 0 ? NULL
+											: name;
+}
+
 struct vgpu_trace_writer_stats vgpu_trace_writer_stats(struct vgpu_trace_writer *writer)
 {
 	pthread_mutex_lock(&writer->lock);
@@ -502,18 +623,20 @@ static int explain(const struct vgpu_trace_writer *writer, struct vgpu_error *er
 
 	if (stats->error == 0)
 		return 0;
+	if (writer->nowhere)
+		return vgpu_error_set(err, stats->error, "%s", writer->why_nowhere.text);
 	if (stats->error == ENOENT && !writer->committed)
 		return vgpu_error_set(err, ENOENT,
 				      "%s: was removed while it was written; the "
 				      "recording is lost",
 				      part);
-	return vgpu_error_set(err, stats->error,
-			      "%s: %s; %s after %" PRIu64 " requests and %" PRIu64
-			      " frames, and lacks %" PRIu64 " and %" PRIu64,
-			      writer->committed ? writer->path : part, strerror(stats->error),
-			      writer->committed ? "the trace ends" : "it is cut off",
-			      stats->requests, stats->frames, stats->lost_requests,
-			      stats->lost_frames);
+	return vgpu_error_set(
+		err, stats->error,
+		"%s: %s; %s after %" PRIu64 " requests and %" PRIu64 " frames, and lacks %" PRIu64
+		" and %" PRIu64,
+		writer->committed ? trace_sink_name(writer->sink) : part, strerror(stats->error),
+		writer->committed ? "the trace ends" : "it is cut off", stats->requests,
+		stats->frames, stats->lost_requests, stats->lost_frames);
 }
 
 int vgpu_trace_writer_close_stats(struct vgpu_trace_writer *writer,

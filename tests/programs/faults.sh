@@ -16,7 +16,8 @@ tests='a_full_disk_ends_the_recording a_full_file_system_ends_the_recording
 	a_trace_that_was_removed_is_missed
 	a_trace_goes_into_a_pipe a_slow_reader_takes_pixels_only a_reader_may_go
 	a_reader_that_does_nothing_is_given_up a_trace_is_not_for_a_terminal
-	a_trace_keeps_to_its_size'
+	a_trace_keeps_to_its_size each_of_several_traces_replays
+	a_trace_of_any_request_replays a_next_trace_that_cannot_be_begun_is_said'
 
 # draw SECONDS: a guest that must be served; sets $answers
 draw() {
@@ -217,6 +218,45 @@ a_trace_keeps_to_its_size() {
 	says out 'ended          at the size that it was given; '
 	recorder_end TERM
 	[ "$status" -eq 0 ] || fail "exit status $status"
+}
+
+each_of_several_traces_replays() {
+	recorder_start --socket-path sock --rotate 300K -o many.trace
+	draw 1
+	ends 0
+	says out "many.trace: $answers requests, "
+	[ -e many.001.trace ] || fail 'there is only one'
+	[ ! -e many.trace ] || fail 'one has no number'
+	for file in many.*.trace; do
+		whole "$file"
+	done
+	exits 0 vgpu-trace dump many.001.trace
+	says out ' state '
+}
+
+# Whatever the state is then: a file begins as soon as the one before is on the disk.
+a_trace_of_any_request_replays() {
+	for guest in ruxos_boot edk2_console; do
+		recorder="$EMULATOR $BUILD/vgpu-record --quiet --rotate-time 0.000001"
+		exits 0 vgpu-replay --frames 0-2 \
+			--target "vhost-user:exec:$recorder -o $guest.trace" "$top/traces/$guest.trace"
+		[ -e "$guest.001.trace" ] || fail "$guest is one trace"
+		exits 0 vgpu-trace verify "$guest".*.trace
+		exits 0 vgpu-replay --no-golden --quiet "$guest".*.trace
+		rm "$guest".*.trace
+	done
+}
+
+a_next_trace_that_cannot_be_begun_is_said() {
+	mkdir folder
+	recorder_start --socket-path sock --rotate-time 0.3 -o folder/x.trace
+	until_is test -e folder/x.000.trace.part || fail 'has begun no trace'
+	mkdir folder/x.001.trace.part
+	draw 1
+	ends 1
+	says err 'vgpu-record: the recording has ended; the guest is still served'
+	says err 'x.001.trace.part: Is a directory'
+	whole folder/x.000.trace
 }
 
 # ---- the run -----------------------------------------------------------------------

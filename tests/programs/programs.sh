@@ -85,6 +85,10 @@ vgpu-record --buffer 9999999 | --buffer=9999999
 vgpu-record --no-sandbox --require-sandbox --fd 3 -o x.trace | --no-sandbox goes without
 vgpu-record --no-sandbox --user nobody zone1 | --no-sandbox goes without
 vgpu-record --max-size 4095 | --max-size=4095
+vgpu-record --socket-path s -o x.trace --max-size 1M --rotate 1M | --max-size is for one trace
+vgpu-record --socket-path s -o - --rotate 1M | -o -: a pipe takes one trace
+vgpu-record --rotate 1 | --rotate=1
+vgpu-record --rotate-time 0 | --rotate-time=0
 vgpu-record --max-size 10X | --max-size=10X
 vgpu-record --max-size 10KK | --max-size=10KK
 vgpu-record --max-size 99999999999G | --max-size=99999999999G

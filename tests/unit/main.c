@@ -45,6 +45,7 @@ extern const struct unit_suite set_suite;
 extern const struct unit_suite player_suite;
 extern const struct unit_suite blob_replay_suite;
 extern const struct unit_suite replay_suite;
+extern const struct unit_suite rotate_suite;
 extern const struct unit_suite report_suite;
 extern const struct unit_suite replay_report_suite;
 
@@ -88,6 +89,7 @@ static const struct unit_suite *const suites[] = {
 	&player_suite,
 	&blob_replay_suite,
 	&replay_suite,
+	&rotate_suite,
 	&report_suite,
 	&replay_report_suite,
 	/* clang-format on */

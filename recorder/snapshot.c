@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+#include "snapshot.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <linux/virtio_gpu.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Where no guest has memory: what a resource holds need not be what is behind it now,
+ * so it is transferred from here, piece by piece.
+ */
+#define SPARE_GPA  (1ull << 46)
+#define PIECE_SIZE (32u << 20)
+#define CURSOR_LEN (VGPU_CURSOR_SIZE * VGPU_CURSOR_SIZE * 4u)
+
+struct snapshot {
+	const struct vgpu_device *device;
+	void (*put)(void *opaque, const struct vgpu_trace_record *record);
+	void *opaque;
+	uint64_t time_ns;
+};
+
+/* Guest memory that a request reads: one piece, at SPARE_GPA. */
+struct piece {
+	const void *data;
+	uint32_t len, pitch;
+};
+
+static void put_answered(const struct snapshot *snapshot, unsigned int queue, const void *request,
+			 uint32_t len, const void *response, uint32_t response_len,
+			 const struct piece *piece)
+{
+	const struct vgpu_chain_desc descs[] = {{len, false}, {response_len, true}};
+	struct vgpu_trace_segment segment = {.gpa = SPARE_GPA};
+	struct vgpu_trace_record record = {
+		.type = VGPU_TRACE_REQUEST,
+		.time_ns = snapshot->time_ns,
+		.request = {.begin_ns = snapshot->time_ns,
+			    .end_ns = snapshot->time_ns,
+			    .queue = queue,
+			    .indirect_at = -1,
+			    .descs = descs,
+			    .num_descs = 2,
+			    .request = request,
+			    .request_len = len,
+			    .response = response,
+			    .used_len = response_len,
+			    .state = true},
+	};
+
+	if (piece != NULL) {
+		segment.len = piece->len;
+		record.request.segments = &segment;
+		record.request.num_segments = 1;
+		record.request.data = piece->data;
+		record.request.data_len = piece->len;
+		record.request.pitch = piece->pitch;
+	}
+	snapshot->put(snapshot->opaque, &record);
+}
+
+static void put(const struct snapshot *snapshot, uint32_t type, void *request, uint32_t len,
+		const struct piece *piece)
+{
+	const struct virtio_gpu_ctrl_hdr answer = {.type = htole32(VIRTIO_GPU_RESP_OK_NODATA)};
+	bool cursor = type == VIRTIO_GPU_CMD_UPDATE_CURSOR || type == VIRTIO_GPU_CMD_MOVE_CURSOR;
+	struct virtio_gpu_ctrl_hdr *header = request;
+
+	header->type = htole32(type);
+	put_answered(snapshot, cursor ? VGPU_QUEUE_CURSOR : VGPU_QUEUE_CONTROL, request, len,
+		     &answer, sizeof(answer), piece);
+}
+
+/* ---- resources --------------------------------------------------------------------- */
+
+static void create(const struct snapshot *snapshot, uint32_t id, uint32_t format, uint32_t width,
+		   uint32_t height)
+{
+	struct virtio_gpu_resource_create_2d request = {.resource_id = htole32(id),
+							.format = htole32(format),
+							.width = htole32(width),
+							.height = htole32(height)};
+
+	put(snapshot, VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, &request, sizeof(request), NULL);
+}
+
+/* The whole picture, whose rows of pitch bytes lie behind each other. */
+static void fill(const struct snapshot *snapshot, uint32_t id, uint32_t width, uint32_t height,
+		 const uint8_t *pixels)
+{
+	uint64_t pitch = (uint64_t)width * 4;
+	uint32_t rows = pitch < PIECE_SIZE ? (uint32_t)(PIECE_SIZE / pitch) : 1;
+	struct {
+		struct virtio_gpu_resource_attach_backing head;
+		struct virtio_gpu_mem_entry entry;
+	} attach = {.head = {.resource_id = htole32(id), .nr_entries = htole32(1)}};
+	struct virtio_gpu_resource_detach_backing detach = {.resource_id = htole32(id)};
+
+	rows = rows < height ? rows : height;
+	attach.entry.addr = htole64(SPARE_GPA);
+	attach.entry.length = htole32((uint32_t)(rows * pitch));
+	put(snapshot, VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, &attach, sizeof(attach), NULL);
+	for (uint32_t y = 0; y < height; y += rows) {
+		uint32_t count = height - y < rows ? height - y : rows;
+		const struct piece piece = {pixels + y * pitch, (uint32_t)(count * pitch),
+					    (uint32_t)pitch};
+		struct virtio_gpu_transfer_to_host_2d transfer = {
+			.r = {.y = htole32(y), .width = htole32(width), .height = htole32(count)},
+			.resource_id = htole32(id)};
+
+		put(snapshot, VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, &transfer, sizeof(transfer),
+		    &piece);
+	}
+	put(snapshot, VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, &detach, sizeof(detach), NULL);
+}
+
+static bool is_blank(const uint8_t *pixels, uint64_t len)
+{
+	return len == 0 || (pixels[0] == 0 && memcmp(pixels, pixels + 1, len - 1) == 0);
+}
+
+/* A request with the list of what is behind the resource. */
+static int put_entries(const struct snapshot *snapshot, uint32_t type, const void *fixed,
+		       size_t fixed_len, const struct vgpu_resource_state *state)
+{
+	size_t len = fixed_len + state->num_backing * sizeof(struct virtio_gpu_mem_entry);
+	uint8_t *request = malloc(len);
+
+	if (request == NULL)
+		return -ENOMEM;
+	memcpy(request, fixed, fixed_len);
+	for (size_t i = 0; i < state->num_backing; i++) {
+		const struct virtio_gpu_mem_entry entry = {.addr = htole64(state->backing[i].gpa),
+							   .length =
+								   htole32(state->backing[i].len)};
+
+		memcpy(request + fixed_len + i * sizeof(entry), &entry, sizeof(entry));
+	}
+	put(snapshot, type, request, (uint32_t)len, NULL);
+	free(request);
+	return 0;
+}
+
+static int put_backing(const struct snapshot *snapshot, const struct vgpu_resource_state *state)
+{
+	const struct virtio_gpu_resource_attach_backing attach = {
+		.resource_id = htole32(state->id),
+		.nr_entries = htole32((uint32_t)state->num_backing)};
+
+	if (state->num_backing == 0)
+		return 0;
+	return put_entries(snapshot, VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, &attach,
+			   sizeof(attach), state);
+}
+
+static int put_blob(const struct snapshot *snapshot, const struct vgpu_resource_state *state)
+{
+	const struct virtio_gpu_resource_create_blob create_blob = {
+		.resource_id = htole32(state->id),
+		.blob_mem = htole32(VIRTIO_GPU_BLOB_MEM_GUEST),
+		.nr_entries = htole32((uint32_t)state->num_backing),
+		.size = htole64(state->blob_size)};
+
+	return put_entries(snapshot, VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, &create_blob,
+			   sizeof(create_blob), state);
+}
+
+static int put_2d(const struct snapshot *snapshot, const struct vgpu_resource_state *state)
+{
+	create(snapshot, state->id, state->format, state->width, state->height);
+	if (!is_blank(state->pixels, state->pixels_len))
+		fill(snapshot, state->id, state->width, state->height, state->pixels);
+	return put_backing(snapshot, state);
+}
+
+static void put_uuid(const struct snapshot *snapshot, const struct vgpu_resource_state *state)
+{
+	const struct virtio_gpu_resource_assign_uuid request = {
+		.hdr.type = htole32(VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID),
+		.resource_id = htole32(state->id)};
+	struct virtio_gpu_resp_resource_uuid answer = {
+		.hdr.type = htole32(VIRTIO_GPU_RESP_OK_RESOURCE_UUID)};
+
+	memcpy(answer.uuid, state->uuid, sizeof(answer.uuid));
+	put_answered(snapshot, VGPU_QUEUE_CONTROL, &request, sizeof(request), &answer,
+		     sizeof(answer), NULL);
+}
+
+static int put_resources(const struct snapshot *snapshot)
+{
+	struct vgpu_resource_state state;
+	uint64_t position = 0;
+	int ret = 0;
+
+	while (ret == 0 && vgpu_device_next_resource(snapshot->device, &position, &state)) {
+		ret = state.blob_size != 0 ? put_blob(snapshot, &state) : put_2d(snapshot, &state);
+		if (ret == 0 && state.has_uuid)
+			put_uuid(snapshot, &state);
+	}
+	return ret;
+}
+
+/* ---- scanouts ------------------------------------------------------------------------ */
+
+static struct virtio_gpu_rect wire_rect(const struct vgpu_rect *rect)
+{
+	return (struct virtio_gpu_rect){htole32(rect->x), htole32(rect->y), htole32(rect->width),
+					htole32(rect->height)};
+}
+
+static void put_scanout(const struct snapshot *snapshot, uint32_t scanout_id)
+{
+	const struct vgpu_scanout *scanout = vgpu_device_scanout(snapshot->device, scanout_id);
+	struct virtio_gpu_set_scanout plain = {.r = wire_rect(&scanout->rect),
+					       .scanout_id = htole32(scanout_id),
+					       .resource_id = htole32(scanout->resource_id)};
+	struct vgpu_blob_picture picture;
+
+	if (scanout->resource_id == 0)
+		return;
+	if (!vgpu_device_scanout_blob(snapshot->device, scanout_id, &picture)) {
+		put(snapshot, VIRTIO_GPU_CMD_SET_SCANOUT, &plain, sizeof(plain), NULL);
+		return;
+	}
+	/* The picture goes as far as the scanout does: what is beyond is not shown. */
+	struct virtio_gpu_set_scanout_blob blob = {
+		.r = plain.r,
+		.scanout_id = plain.scanout_id,
+		.resource_id = plain.resource_id,
+		.width = htole32(scanout->rect.x + scanout->rect.width),
+		.height = htole32(scanout->rect.y + scanout->rect.height),
+		.format = htole32(picture.format),
+		.strides = {htole32(picture.stride)},
+		.offsets = {htole32(picture.offset)}};
+	put(snapshot, VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, &blob, sizeof(blob), NULL);
+}
+
+/* ---- cursors --------------------------------------------------------------------------- */
+
+static bool is_used(const struct vgpu_device *device, uint32_t id)
+{
+	struct vgpu_resource_state state;
+	uint64_t position = 0;
+
+	while (vgpu_device_next_resource(device, &position, &state))
+		if (state.id == id)
+			return true;
+	return false;
+}
+
+/* A picture that outlives its resource, as the guest's may have done (VG-CUR-015). */
+static void put_cursor(const struct snapshot *snapshot, uint32_t scanout_id, uint32_t id)
+{
+	const struct vgpu_cursor *cursor = vgpu_device_cursor(snapshot->device, scanout_id);
+	struct virtio_gpu_update_cursor request = {.pos = {.scanout_id = htole32(scanout_id),
+							   .x = htole32(cursor->x),
+							   .y = htole32(cursor->y)},
+						   .resource_id = htole32(id),
+						   .hot_x = htole32(cursor->hot_x),
+						   .hot_y = htole32(cursor->hot_y)};
+	struct virtio_gpu_resource_unref unref = {.resource_id = htole32(id)};
+
+	if (!cursor->visible) {
+		if (cursor->x != 0 || cursor->y != 0)
+			put(snapshot, VIRTIO_GPU_CMD_MOVE_CURSOR, &request, sizeof(request), NULL);
+		return;
+	}
+	uint32_t *pixels = malloc(CURSOR_LEN);
+	if (pixels == NULL)
+		return;
+	for (size_t i = 0; i < CURSOR_LEN / 4; i++)
+		pixels[i] = htole32(cursor->pixels[i]);
+	create(snapshot, id, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, VGPU_CURSOR_SIZE, VGPU_CURSOR_SIZE);
+	fill(snapshot, id, VGPU_CURSOR_SIZE, VGPU_CURSOR_SIZE, (const uint8_t *)pixels);
+	free(pixels);
+	put(snapshot, VIRTIO_GPU_CMD_UPDATE_CURSOR, &request, sizeof(request), NULL);
+	put(snapshot, VIRTIO_GPU_CMD_RESOURCE_UNREF, &unref, sizeof(unref), NULL);
+}
+
+int vgpu_snapshot(const struct vgpu_device *device,
+		  void (*put_record)(void *opaque, const struct vgpu_trace_record *record),
+		  void *opaque)
+{
+	const struct snapshot snapshot = {
+		.device = device, .put = put_record, .opaque = opaque, .time_ns = vgpu_now_ns()};
+	uint32_t id = UINT32_MAX;
+
+	while (is_used(device, id))
+		id--;
+	/* Cursors first: their resource is gone before the others take their memory. */
+	for (uint32_t i = 0; i < vgpu_device_num_scanouts(device); i++)
+		put_cursor(&snapshot, i, id);
+	int ret = put_resources(&snapshot);
+	for (uint32_t i = 0; ret == 0 && i < vgpu_device_num_scanouts(device); i++)
+		put_scanout(&snapshot, i);
+	return ret;
+}
