@@ -35,6 +35,26 @@ struct vgpu_resource *vgpu_resource_find(const struct vgpu_resources *resources,
 	return resource;
 }
 
+const struct vgpu_resource *vgpu_resource_next(const struct vgpu_resources *resources,
+					       uint64_t *position)
+{
+	struct vgpu_resource *const *buckets =
+		resources->more != NULL ? resources->more : resources->first;
+
+	/* A position is a bucket, above, and how many of its resources have been seen. */
+	for (uint64_t at = *position >> 32, seen = *position & UINT32_MAX;
+	     at < num_buckets(resources); at++, seen = 0) {
+		const struct vgpu_resource *resource = buckets[at];
+
+		for (uint64_t i = 0; i < seen && resource != NULL; i++)
+			resource = resource->next;
+		*position = at << 32 | (seen + 1);
+		if (resource != NULL)
+			return resource;
+	}
+	return NULL;
+}
+
 static int charge(struct vgpu_resources *resources, uint64_t bytes)
 {
 	if (bytes > resources->limit - resources->used)

@@ -47,6 +47,12 @@ void vgpu_resources_clear(struct vgpu_resources *resources);
 
 struct vgpu_resource *vgpu_resource_find(const struct vgpu_resources *resources, uint32_t id);
 /*
+ * One after the other, in any order; *position is 0 for the first. NULL: that were
+ * all. Not while resources come and go.
+ */
+const struct vgpu_resource *vgpu_resource_next(const struct vgpu_resources *resources,
+					       uint64_t *position);
+/*
  * The id must be free. -EINVAL for a size of 0, -ENOMEM over the limit or
  * where no memory is to be had.
  */

@@ -4,23 +4,13 @@
 
 #include <string.h>
 
-/* A position is a bucket, above, and how many of its resources have been seen. */
 bool vgpu_device_next_resource(const struct vgpu_device *device, uint64_t *position,
 			       struct vgpu_resource_state *state)
 {
-	uint64_t bucket = *position >> 32, seen = *position & UINT32_MAX;
-	const struct vgpu_resource *resource = NULL;
+	const struct vgpu_resource *resource = vgpu_resource_next(&device->resources, position);
 
-	for (; bucket < VGPU_RESOURCE_BUCKETS; bucket++, seen = 0) {
-		resource = device->resources.buckets[bucket];
-		for (uint64_t i = 0; i < seen && resource != NULL; i++)
-			resource = resource->next;
-		if (resource != NULL)
-			break;
-	}
 	if (resource == NULL)
 		return false;
-	*position = bucket << 32 | (seen + 1);
 	*state = (struct vgpu_resource_state){
 		.id = resource->id,
 		.blob_size = resource->blob_size,
