@@ -177,6 +177,21 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
+/* How long a trace may be. As take_option(). */
+static int take_length(struct record_options *options, int option, const char *value)
+{
+	if (option == OPT_ROTATE_TIME)
+		return parse_seconds(value, &options->rotate_time)
+			       ? -1
+			       : complain("--rotate-time=%s: want seconds", value);
+	bool rotate = option == OPT_ROTATE;
+	if (parse_bytes(value, MAX_SIZE_MIN, rotate ? &options->rotate_size : &options->max_size))
+		return -1;
+	return complain(rotate ? "--rotate=%s: want bytes, from 4096, or 100K, 100M, 100G"
+			       : "--max-size=%s: want bytes, from 4096, or 100K, 100M, 100G",
+			value);
+}
+
 /* Takes one option. Returns -1 to go on, or the status to exit with. */
 static int take_option(struct record_options *options, int option, const char *value)
 {
@@ -252,19 +267,9 @@ static int take_option(struct record_options *options, int option, const char *v
 		options->buffer = number << 20;
 		return -1;
 	case OPT_MAX_SIZE:
-		if (!parse_bytes(value, MAX_SIZE_MIN, &options->max_size))
-			return complain("--max-size=%s: want bytes, from 4096, or 100K, 100M, 100G",
-					value);
-		return -1;
 	case OPT_ROTATE:
-		if (!parse_bytes(value, MAX_SIZE_MIN, &options->rotate_size))
-			return complain("--rotate=%s: want bytes, from 4096, or 100K, 100M, 100G",
-					value);
-		return -1;
 	case OPT_ROTATE_TIME:
-		if (!parse_seconds(value, &options->rotate_time))
-			return complain("--rotate-time=%s: want seconds", value);
-		return -1;
+		return take_length(options, option, value);
 	case OPT_CAPABILITIES:
 		puts("{\"type\": \"gpu\", \"features\": []}");
 		return RECORD_OK;

@@ -13,7 +13,7 @@
  */
 #define SPARE_GPA  (1ull << 46)
 #define PIECE_SIZE (32u << 20)
-#define CURSOR_LEN (VGPU_CURSOR_SIZE * VGPU_CURSOR_SIZE * 4u)
+#define CURSOR_LEN (4ull * VGPU_CURSOR_SIZE * VGPU_CURSOR_SIZE)
 
 struct snapshot {
 	const struct vgpu_device *device;
