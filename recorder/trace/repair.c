@@ -159,7 +159,9 @@ static int write_end(struct trace_sink *sink, const struct trace_progress *progr
 	const struct vgpu_trace_record record = {
 		.type = VGPU_TRACE_END,
 		.time_ns = progress->last_ns,
-		.end = {progress->requests, progress->frames, progress->dropped, {0}},
+		.end = {.requests = progress->requests,
+			.frames = progress->frames,
+			.dropped = progress->dropped},
 	};
 	const struct trace_block_info info = {progress->last_ns, progress->requests,
 					      progress->frames};
