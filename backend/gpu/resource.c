@@ -288,6 +288,20 @@ static int copy_entry(const struct vgpu_memory *memory, uint64_t gpa, uint8_t *t
 	return 0;
 }
 
+/* As much as a processor fetches by itself only once a copy has begun. */
+#define AHEAD_BYTES 1024u
+#define CACHE_LINE  64u
+
+/* Pages that lie anywhere are guessed by no processor, but they are in the list. */
+static void fetch_ahead(const struct vgpu_memory *memory, const struct vgpu_backing_entry *entry)
+{
+	uint64_t len = entry->len < AHEAD_BYTES ? entry->len : AHEAD_BYTES;
+	const uint8_t *host = memory->translate(memory->opaque, entry->gpa, &len);
+
+	for (uint64_t at = 0; host != NULL && at < len; at += CACHE_LINE)
+		__builtin_prefetch(host + at);
+}
+
 /* len bytes of the backing from offset, or as many as there are. */
 static int gather(const struct vgpu_resource *resource, const struct vgpu_memory *memory,
 		  struct cursor *at, uint64_t offset, uint8_t *to, uint64_t len,
@@ -303,6 +317,8 @@ static int gather(const struct vgpu_resource *resource, const struct vgpu_memory
 		}
 		uint32_t skip = (uint32_t)(offset - at->start);
 		uint32_t piece = entry->len - skip < len ? entry->len - skip : (uint32_t)len;
+		if (piece < len && at->entry + 1 < resource->num_backing)
+			fetch_ahead(memory, entry + 1);
 		int rc = copy_entry(memory, entry->gpa + skip, to, piece, reads);
 		if (rc != 0)
 			return rc;

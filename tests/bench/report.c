@@ -181,6 +181,10 @@ int bench_report_write(const struct bench_report *report, const char *path, stru
 		"missed.\n\n",
 		BENCH_RUNS, report->met, report->missed);
 	write_environment(report, out);
+	fprintf(out,
+		"\nWith a load average above the number of processors, wall times are those of a "
+		"machine that did other work as well: processor time is what still counts then, "
+		"and ratios only where both sides wait alike.\n");
 	fputs(report->text, out);
 	bool failed = ferror(out) != 0;
 	return fclose(out) != 0 || failed ? vgpu_error_set(err, EIO, "%s: not written", path) : 0;
