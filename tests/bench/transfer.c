@@ -113,10 +113,10 @@ static int measure(struct bench_report *report, uint32_t width, uint32_t height,
 			.ratio = speed[0] / speed[1],
 			.kind = BENCH_AT_LEAST,
 			.bar = 0.8,
-			.why = "what is copied page by page goes through the cache, while one "
-			       "memcpy() of a picture larger than that writes past it: the copy "
-			       "would have to choose its stores by the length of the whole "
-			       "transfer",
+			.why = "each page is a copy of its own, for which the processor begins to "
+			       "fetch anew; of the next one the first KiB is asked for ahead. One "
+			       "memcpy() of a picture larger than the cache also writes past it: "
+			       "the copy would have to choose its stores by the whole transfer",
 		};
 
 		snprintf(row.what, sizeof(row.what), "%ux%u, %s backing", width, height,
