@@ -89,14 +89,15 @@ a_full_file_system_ends_the_recording() {
 	umount small
 }
 
-# faulty FAULT ARGUMENT...: a recorder with a faulty disk, or status 1 where none can be had
+# faulty FAULT ARGUMENT...: a recorder with a faulty disk, or status 1 where none can be had.
+# What is preloaded makes system calls that the sandbox forbids.
 faulty() {
 	[ -z "$EMULATOR" ] || return 1
 	fault=$1
 	shift
 	FAULTY_DISK=$fault LD_PRELOAD=$BUILD/tests/programs/faulty-disk.so \
 		ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 \
-		"$BUILD/vgpu-record" "$@" >out 2>err &
+		"$BUILD/vgpu-record" --no-sandbox "$@" >out 2>err &
 	recorder=$!
 	trap 'kill -9 "$recorder" 2>/dev/null || true' EXIT
 }
