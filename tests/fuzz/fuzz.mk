@@ -46,5 +46,5 @@ race:
 	@$(MAKE) --no-print-directory BUILD=build-tsan CC='$(FUZZ_CC)' SANITIZE=thread \
 		build-tsan/unit-tests
 	TSAN_OPTIONS=suppressions=tests/fuzz/tsan.supp:halt_on_error=1 \
-		build-tsan/unit-tests double-fetch trace trace_damage recorder screen golden \
+		build-tsan/unit-tests double-fetch trace trace-damage recorder screen golden \
 		player trace_ahead

@@ -19,7 +19,7 @@ program() {
 	name=$1
 	shift
 	# shellcheck disable=SC2086 # a list of words
-	timeout 60 $EMULATOR "$BUILD/$name" "$@"
+	timeout 300 $EMULATOR "$BUILD/$name" "$@"
 }
 
 # exits STATUS PROGRAM ARGUMENT...: standard output goes to out, errors to err
@@ -74,9 +74,9 @@ tap() {
 	! grep -q 'Parse errors' proved || fail "$1: $(grep 'Parse errors' proved)"
 }
 
-# until_is COMMAND...: within 10 seconds
+# until_is COMMAND...: within a minute, against hanging
 until_is() {
-	tries=200
+	tries=1200
 	until "$@"; do
 		[ "$tries" -gt 0 ] || return 1
 		tries=$((tries - 1))

@@ -356,6 +356,13 @@ replay_says_what_differs() {
 	says out '2 traces: 0 equal, 2 differ, 0 unusable'
 }
 
+# Itself, or one of its workers.
+has_a_trace_open() {
+	for process in $replay $(cat "/proc/$replay/task/$replay/children" 2>/dev/null); do
+		find "/proc/$process/fd" -lname '*.trace' 2>/dev/null
+	done | grep -q .
+}
+
 replay_ends_on_a_signal() {
 	for jobs in 1 2; do
 		# shellcheck disable=SC2046 # a list of words
@@ -363,7 +370,7 @@ replay_ends_on_a_signal() {
 		# shellcheck disable=SC2086 # a list of words
 		$EMULATOR "$BUILD/vgpu-replay" --jobs "$jobs" --junit stopped.xml "$@" >out 2>err &
 		replay=$!
-		sleep 0.3
+		until_is has_a_trace_open || fail "--jobs $jobs: plays nothing"
 		kill "$replay"
 		status=0
 		wait "$replay" 2>/dev/null || status=$?
