@@ -214,7 +214,7 @@ const struct vector fls_vectors[] = {
 	       shows_the_host_copy),
 	VECTOR("VG-FLS-012", "a partial flush shows its part, and the rest is old or new",
 	       part_leaves_the_rest),
-	VECTOR("VG-FLS-013", "ten thousand flushes are answered", many, .seconds = 60),
+	VECTOR("VG-FLS-013", "ten thousand flushes are answered", many, .seconds = 180),
 	VECTOR("VG-FLS-014", "a fenced flush that is answered is on the screen", fence),
 	{0},
 };

@@ -340,7 +340,7 @@ const struct vector res_vectors[] = {
 	VECTOR("VG-RES-019", "UNREF drops the backing", unref_drops_backing),
 	VECTOR("VG-RES-020", "a fenced transfer and the UNREF behind it are both answered",
 	       unref_behind_transfer),
-	VECTOR("VG-RES-021", "ten thousand resources live and die", create_many, .seconds = 60),
+	VECTOR("VG-RES-021", "ten thousand resources live and die", create_many, .seconds = 180),
 	VECTOR("VG-RES-022", "2D resources and blobs share one range of ids", one_namespace,
 	       .with = FEATURE(VIRTIO_GPU_F_RESOURCE_BLOB)),
 	{0},
