@@ -186,8 +186,10 @@ static int decode(png_structp png, png_infop info, FILE *file, struct vgpu_frame
 	if (setjmp(png_jmpbuf(png)))
 		return -EBADMSG;
 	png_set_user_limits(png, VGPU_PNG_SIDE_MAX, VGPU_PNG_SIDE_MAX);
+#ifdef PNG_IGNORE_ADLER32 /* where libpng was built with it */
 	/* PNG's own checksum covers the same bytes, as they are in the file. */
 	png_set_option(png, PNG_IGNORE_ADLER32, PNG_OPTION_ON);
+#endif
 	png_init_io(png, file);
 	png_read_info(png, info);
 	convert_to_rgb(png);
