@@ -16,26 +16,9 @@ extern const struct unit_suite trace_ahead_suite;
 
 static void put_request(struct vgpu_trace_writer *writer, const uint8_t *data)
 {
-	static const struct vgpu_chain_desc descs[] = {{56, false}, {24, true}};
-	static const uint8_t request[56] = {5, 1}, response[24] = {0, 0x11};
 	const struct vgpu_trace_segment segment = {0x40000000, DATA_LEN};
-	struct vgpu_trace_record record = {
-		.type = VGPU_TRACE_REQUEST,
-		.request = {.indirect_at = -1,
-			    .descs = descs,
-			    .num_descs = 2,
-			    .request = request,
-			    .request_len = sizeof(request),
-			    .response = response,
-			    .used_len = sizeof(response),
-			    .segments = &segment,
-			    .num_segments = 1,
-			    .data = data,
-			    .data_len = DATA_LEN,
-			    .pitch = 4096},
-	};
 
-	vgpu_trace_writer_put(writer, &record);
+	trace_file_put_request(writer, &segment, 1, data, 4096);
 }
 
 /* Blocks of a mebibyte that do not compress, and one that only refers to them. */

@@ -18,25 +18,9 @@ extern const struct unit_suite trace_damage_suite;
 
 static void put_request(struct vgpu_trace_writer *writer, const uint8_t *data, uint32_t len)
 {
-	static const struct vgpu_chain_desc descs[] = {{56, false}, {24, true}};
-	static const uint8_t request[56] = {5, 1}, response[24] = {0, 0x11};
-	struct vgpu_trace_segment segments[] = {{0x40000000, len / 2}, {0x50000000, len / 2}};
-	struct vgpu_trace_record record = {
-		.type = VGPU_TRACE_REQUEST,
-		.request = {.indirect_at = -1,
-			    .descs = descs,
-			    .num_descs = 2,
-			    .request = request,
-			    .request_len = sizeof(request),
-			    .response = response,
-			    .used_len = sizeof(response),
-			    .segments = segments,
-			    .num_segments = len == 0 ? 0 : 2,
-			    .data = data,
-			    .data_len = len},
-	};
+	const struct vgpu_trace_segment segments[] = {{0x40000000, len / 2}, {0x50000000, len / 2}};
 
-	vgpu_trace_writer_put(writer, &record);
+	trace_file_put_request(writer, segments, len == 0 ? 0 : 2, data, 0);
 }
 
 static void put_life(struct vgpu_trace_writer *writer)

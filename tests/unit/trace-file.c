@@ -195,3 +195,29 @@ void forge_record(struct bytes *payload, uint64_t type, const struct bytes *body
 	bytes_put_uint(payload, body->len);
 	bytes_put(payload, body->data, body->len);
 }
+
+void trace_file_put_request(struct vgpu_trace_writer *writer,
+			    const struct vgpu_trace_segment *segments, size_t num_segments,
+			    const uint8_t *data, uint32_t pitch)
+{
+	static const struct vgpu_chain_desc descs[] = {{56, false}, {24, true}};
+	static const uint8_t request[56] = {5, 1}, response[24] = {0, 0x11};
+	struct vgpu_trace_record record = {
+		.type = VGPU_TRACE_REQUEST,
+		.request = {.indirect_at = -1,
+			    .descs = descs,
+			    .num_descs = 2,
+			    .request = request,
+			    .request_len = sizeof(request),
+			    .response = response,
+			    .used_len = sizeof(response),
+			    .segments = segments,
+			    .num_segments = num_segments,
+			    .data = data,
+			    .pitch = pitch},
+	};
+
+	for (size_t i = 0; i < num_segments; i++)
+		record.request.data_len += segments[i].len;
+	vgpu_trace_writer_put(writer, &record);
+}

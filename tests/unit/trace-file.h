@@ -28,6 +28,14 @@ struct trace_memory trace_memory_new(const struct bytes *bytes);
 void trace_memory_set(const struct trace_memory *memory, const uint8_t *data, size_t len);
 void trace_memory_free(const struct trace_memory *memory);
 
+/*
+ * A transfer and its answer, with guest memory that it read: the segments' bytes, one
+ * after the other in data. pitch as in struct vgpu_trace_request.
+ */
+void trace_file_put_request(struct vgpu_trace_writer *writer,
+			    const struct vgpu_trace_segment *segments, size_t num_segments,
+			    const uint8_t *data, uint32_t pitch);
+
 /* Reads to the end. Returns what the reader said last, or -EIO if it cannot be opened. */
 int trace_file_read(const char *path, unsigned int *num_records, struct vgpu_error *err);
 
