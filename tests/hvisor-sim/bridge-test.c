@@ -166,6 +166,15 @@ static void odd_accesses(void)
 	CU_ASSERT_EQUAL(fixture_close(&fixture), 0);
 }
 
+/* Of a second without a guest's request, whether less than 2 % was the daemon's: 1 % is the aim. */
+static bool is_idle(const struct fixture *fixture)
+{
+	uint64_t cpu = fixture_cpu_ns(fixture), begin = vgpu_now_ns();
+
+	usleep(1000000);
+	return 50 * (fixture_cpu_ns(fixture) - cpu) < vgpu_now_ns() - begin;
+}
+
 static void idle(void)
 {
 	struct fixture fixture;
@@ -173,13 +182,13 @@ static void idle(void)
 	fixture_init(&fixture);
 	fixture_open(&fixture);
 	if (fixture_serve(&fixture, "zone1.trace")) {
-		guest_free(boot_guest(&fixture, RUXOS_0_4, 0));
-		usleep(300000);
-		uint64_t cpu = fixture_cpu_ns(&fixture), begin = vgpu_now_ns();
+		bool idle = false;
 
-		usleep(1000000);
-		/* Of what is measured half is the machine's noise: 1 % is the aim. */
-		CU_ASSERT_TRUE(50 * (fixture_cpu_ns(&fixture) - cpu) < vgpu_now_ns() - begin);
+		guest_free(boot_guest(&fixture, RUXOS_0_4, 0));
+		/* An emulator of processors may still translate in the first one. */
+		for (int seconds = 0; !idle && seconds < 10; seconds++)
+			idle = is_idle(&fixture);
+		CU_ASSERT_TRUE(idle);
 		CU_ASSERT_EQUAL(fixture_stop(&fixture), 0);
 	}
 	CU_ASSERT_EQUAL(fixture_close(&fixture), 0);
