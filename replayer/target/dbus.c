@@ -130,7 +130,7 @@ static int finish(struct vgpu_dbus *dbus, struct vgpu_dbus_writer *message, uint
 	header.serial = ++dbus->serial;
 	memcpy(message->bytes, &header, sizeof(header));
 	const char *bytes = (const char *)message->bytes;
-	return vgpu_line_socket_send_fd(&dbus->socket, bytes, message->len, fd, TIMEOUT_MS);
+	return vgpu_peer_socket_send_fd(&dbus->socket, bytes, message->len, fd, TIMEOUT_MS);
 }
 
 int vgpu_dbus_call(struct vgpu_dbus *dbus, const struct vgpu_dbus_method *method,
@@ -226,7 +226,7 @@ static int read_fields(struct vgpu_dbus *dbus, uint32_t len, struct vgpu_dbus_me
 	uint8_t bytes[FIELDS_MAX + 8];
 	struct reader reader = {.bytes = bytes, .len = len};
 	size_t padded = ((size_t)len + 7) / 8 * 8;
-	int ret = vgpu_line_socket_read(&dbus->socket, bytes, padded, TIMEOUT_MS);
+	int ret = vgpu_peer_socket_read(&dbus->socket, bytes, padded, TIMEOUT_MS);
 
 	while (ret == 0 && reader.at < reader.len)
 		if (!take_field(&reader, message))
@@ -238,18 +238,18 @@ static int read_body(struct vgpu_dbus *dbus, struct vgpu_dbus_message *message)
 {
 	size_t kept =
 		message->body_len < VGPU_DBUS_BODY_MAX ? message->body_len : VGPU_DBUS_BODY_MAX;
-	int ret = vgpu_line_socket_read(&dbus->socket, message->body, kept, TIMEOUT_MS);
+	int ret = vgpu_peer_socket_read(&dbus->socket, message->body, kept, TIMEOUT_MS);
 
 	if (ret < 0)
 		return ret;
-	return vgpu_line_socket_read(&dbus->socket, NULL, message->body_len - kept, TIMEOUT_MS);
+	return vgpu_peer_socket_read(&dbus->socket, NULL, message->body_len - kept, TIMEOUT_MS);
 }
 
 /* The rest of a message of which the first byte came. */
 static int read_message(struct vgpu_dbus *dbus, struct header *header,
 			struct vgpu_dbus_message *message)
 {
-	int ret = vgpu_line_socket_read(&dbus->socket, &header->type, sizeof(*header) - 1,
+	int ret = vgpu_peer_socket_read(&dbus->socket, &header->type, sizeof(*header) - 1,
 					TIMEOUT_MS);
 
 	if (ret < 0)
@@ -271,7 +271,7 @@ static int read_message(struct vgpu_dbus *dbus, struct header *header,
 int vgpu_dbus_receive(struct vgpu_dbus *dbus, struct vgpu_dbus_message *message, int timeout_ms)
 {
 	struct header header;
-	int ret = vgpu_line_socket_read(&dbus->socket, &header.order, 1, timeout_ms);
+	int ret = vgpu_peer_socket_read(&dbus->socket, &header.order, 1, timeout_ms);
 
 	if (ret < 0)
 		return ret;
@@ -284,11 +284,11 @@ int vgpu_dbus_receive(struct vgpu_dbus *dbus, struct vgpu_dbus_message *message,
 static int say(struct vgpu_dbus *dbus, const char *text, const char *expected)
 {
 	char *line;
-	int ret = vgpu_line_socket_send(&dbus->socket, text, strlen(text), TIMEOUT_MS);
+	int ret = vgpu_peer_socket_send(&dbus->socket, text, strlen(text), TIMEOUT_MS);
 
 	if (ret < 0)
 		return ret;
-	ret = vgpu_line_socket_receive(&dbus->socket, &line, TIMEOUT_MS);
+	ret = vgpu_peer_socket_receive(&dbus->socket, &line, TIMEOUT_MS);
 	if (ret < 0)
 		return ret;
 	return strncmp(line, expected, strlen(expected)) == 0 ? 0 : -EACCES;
@@ -299,7 +299,7 @@ int vgpu_dbus_open(struct vgpu_dbus *dbus, int fd)
 	char uid[16], text[64];
 	const int on = 1;
 
-	vgpu_line_socket_init(&dbus->socket, fd);
+	vgpu_peer_socket_init(&dbus->socket, fd);
 	dbus->serial = 0;
 	snprintf(uid, sizeof(uid), "%u", (unsigned int)getuid());
 	size_t len = (size_t)snprintf(text, sizeof(text), "AUTH EXTERNAL ");
@@ -312,17 +312,17 @@ int vgpu_dbus_open(struct vgpu_dbus *dbus, int fd)
 	/* So that the kernel says with the first byte who we are. */
 	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
 		return -errno;
-	int ret = vgpu_line_socket_send(&dbus->socket, "", 1, TIMEOUT_MS);
+	int ret = vgpu_peer_socket_send(&dbus->socket, "", 1, TIMEOUT_MS);
 	if (ret == 0)
 		ret = say(dbus, text, "OK ");
 	if (ret == 0)
 		ret = say(dbus, "NEGOTIATE_UNIX_FD\r\n", "AGREE_UNIX_FD");
 	if (ret == 0)
-		ret = vgpu_line_socket_send(&dbus->socket, "BEGIN\r\n", 7, TIMEOUT_MS);
+		ret = vgpu_peer_socket_send(&dbus->socket, "BEGIN\r\n", 7, TIMEOUT_MS);
 	return ret;
 }
 
 void vgpu_dbus_close(struct vgpu_dbus *dbus)
 {
-	vgpu_line_socket_fini(&dbus->socket);
+	vgpu_peer_socket_fini(&dbus->socket);
 }

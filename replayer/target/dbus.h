@@ -6,7 +6,7 @@
 #ifndef VGPU_DBUS_H
 #define VGPU_DBUS_H
 
-#include "target/line_socket.h"
+#include "target/peer_socket.h"
 #include "vgpu.h"
 
 /* Of a longer body the rest is dropped: what we wait for is shorter. */
@@ -20,7 +20,7 @@ enum {
 };
 
 struct vgpu_dbus {
-	struct vgpu_line_socket socket;
+	struct vgpu_peer_socket socket;
 	uint32_t serial; /* of the last message sent */
 };
 

@@ -45,7 +45,7 @@
 struct qemu {
 	struct vgpu_target target;
 	struct vgpu_child child;
-	struct vgpu_line_socket qtest, qmp;
+	struct vgpu_peer_socket qtest, qmp;
 	int picture; /* file that screendump writes */
 	bool has_display;
 	struct vgpu_qemu_display *display; /* NULL: not connected */
@@ -186,13 +186,13 @@ static const char *qemu_version(struct vgpu_target *target)
 }
 
 /* A connected pair: one end is ours, the other one QEMU's. */
-static int connect_pair(struct vgpu_line_socket *ours, int *theirs, struct vgpu_error *err)
+static int connect_pair(struct vgpu_peer_socket *ours, int *theirs, struct vgpu_error *err)
 {
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return vgpu_error_set(err, errno, "socketpair: %s", strerror(errno));
-	vgpu_line_socket_init(ours, pair[0]);
+	vgpu_peer_socket_init(ours, pair[0]);
 	*theirs = pair[1];
 	return 0;
 }
@@ -342,8 +342,8 @@ static void stop(struct qemu *qemu)
 {
 	vgpu_qemu_display_free(qemu->display);
 	qemu->display = NULL;
-	vgpu_line_socket_fini(&qemu->qtest);
-	vgpu_line_socket_fini(&qemu->qmp);
+	vgpu_peer_socket_fini(&qemu->qtest);
+	vgpu_peer_socket_fini(&qemu->qmp);
 	vgpu_child_stop(&qemu->child);
 }
 

@@ -316,7 +316,7 @@ int vgpu_qemu_display_set_output(struct vgpu_qemu_display *display, uint32_t sca
 /* ---- connecting --------------------------------------------------------------------------- */
 
 /* Gives QEMU one end of a socket pair under a name; *ours is the other. */
-static int hand_over(struct vgpu_line_socket *qmp, int *ours, struct vgpu_error *err)
+static int hand_over(struct vgpu_peer_socket *qmp, int *ours, struct vgpu_error *err)
 {
 	int pair[2];
 
@@ -347,7 +347,7 @@ static int wait_ready(struct vgpu_qemu_display *display)
 	return ret;
 }
 
-static int connect_display(struct vgpu_qemu_display *display, struct vgpu_line_socket *qmp,
+static int connect_display(struct vgpu_qemu_display *display, struct vgpu_peer_socket *qmp,
 			   struct vgpu_error *err)
 {
 	int fd = -1;
@@ -364,7 +364,7 @@ static int connect_display(struct vgpu_qemu_display *display, struct vgpu_line_s
 	return ret < 0 ? failed(display, ret, "connecting", err) : 0;
 }
 
-struct vgpu_qemu_display *vgpu_qemu_display_new(struct vgpu_line_socket *qmp, unsigned int major,
+struct vgpu_qemu_display *vgpu_qemu_display_new(struct vgpu_peer_socket *qmp, unsigned int major,
 						unsigned int num_scanouts, int *error,
 						struct vgpu_error *err)
 {

@@ -7,13 +7,13 @@
 #ifndef VGPU_QEMU_DISPLAY_H
 #define VGPU_QEMU_DISPLAY_H
 
-#include "target/line_socket.h"
+#include "target/peer_socket.h"
 #include "vgpu.h"
 
 struct vgpu_qemu_display;
 
 /* Connects. NULL with a sentence in err, and *error set to a negative errno. */
-struct vgpu_qemu_display *vgpu_qemu_display_new(struct vgpu_line_socket *qmp, unsigned int major,
+struct vgpu_qemu_display *vgpu_qemu_display_new(struct vgpu_peer_socket *qmp, unsigned int major,
 						unsigned int num_scanouts, int *error,
 						struct vgpu_error *err);
 void vgpu_qemu_display_free(struct vgpu_qemu_display *display);

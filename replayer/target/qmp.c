@@ -6,10 +6,10 @@
 
 #define TIMEOUT_MS 10000
 
-static int receive(struct vgpu_line_socket *socket, cJSON **message, struct vgpu_error *err)
+static int receive(struct vgpu_peer_socket *socket, cJSON **message, struct vgpu_error *err)
 {
 	char *line;
-	int ret = vgpu_line_socket_receive(socket, &line, TIMEOUT_MS);
+	int ret = vgpu_peer_socket_receive(socket, &line, TIMEOUT_MS);
 
 	if (ret < 0)
 		return vgpu_error_set(err, -ret, "QMP: %s", strerror(-ret));
@@ -22,7 +22,7 @@ static int receive(struct vgpu_line_socket *socket, cJSON **message, struct vgpu
 }
 
 /* fd, if it is not -1, goes with the command. */
-static int send_command(struct vgpu_line_socket *socket, const char *command, cJSON *arguments,
+static int send_command(struct vgpu_peer_socket *socket, const char *command, cJSON *arguments,
 			int fd, struct vgpu_error *err)
 {
 	int ret = -ENOMEM;
@@ -38,9 +38,9 @@ static int send_command(struct vgpu_line_socket *socket, const char *command, cJ
 	text = cJSON_PrintUnformatted(message);
 	if (text == NULL)
 		goto out;
-	ret = vgpu_line_socket_send_fd(socket, text, strlen(text), fd, TIMEOUT_MS);
+	ret = vgpu_peer_socket_send_fd(socket, text, strlen(text), fd, TIMEOUT_MS);
 	if (ret == 0)
-		ret = vgpu_line_socket_send(socket, "\n", 1, TIMEOUT_MS);
+		ret = vgpu_peer_socket_send(socket, "\n", 1, TIMEOUT_MS);
 out:
 	cJSON_free(text);
 	cJSON_Delete(message);
@@ -49,7 +49,7 @@ out:
 	return 0;
 }
 
-static int receive_answer(struct vgpu_line_socket *socket, const char *command, cJSON **result,
+static int receive_answer(struct vgpu_peer_socket *socket, const char *command, cJSON **result,
 			  struct vgpu_error *err)
 {
 	cJSON *message = NULL;
@@ -77,7 +77,7 @@ static int receive_answer(struct vgpu_line_socket *socket, const char *command, 
 	return ret;
 }
 
-int vgpu_qmp_execute(struct vgpu_line_socket *socket, const char *command, cJSON *arguments,
+int vgpu_qmp_execute(struct vgpu_peer_socket *socket, const char *command, cJSON *arguments,
 		     cJSON **result, struct vgpu_error *err)
 {
 	int ret = send_command(socket, command, arguments, -1, err);
@@ -85,7 +85,7 @@ int vgpu_qmp_execute(struct vgpu_line_socket *socket, const char *command, cJSON
 	return ret < 0 ? ret : receive_answer(socket, command, result, err);
 }
 
-int vgpu_qmp_give_fd(struct vgpu_line_socket *socket, const char *name, int fd,
+int vgpu_qmp_give_fd(struct vgpu_peer_socket *socket, const char *name, int fd,
 		     struct vgpu_error *err)
 {
 	cJSON *arguments = cJSON_CreateObject();
@@ -95,7 +95,7 @@ int vgpu_qmp_give_fd(struct vgpu_line_socket *socket, const char *name, int fd,
 	return ret < 0 ? ret : receive_answer(socket, "getfd", NULL, err);
 }
 
-int vgpu_qmp_hello(struct vgpu_line_socket *socket, struct vgpu_error *err)
+int vgpu_qmp_hello(struct vgpu_peer_socket *socket, struct vgpu_error *err)
 {
 	cJSON *greeting = NULL;
 	int ret = receive(socket, &greeting, err);

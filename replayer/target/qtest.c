@@ -10,14 +10,14 @@
 #define TIMEOUT_MS 10000
 
 /* Sends a command and sets answer to what follows "OK". */
-static int command(struct vgpu_line_socket *socket, const char *text, char **answer)
+static int command(struct vgpu_peer_socket *socket, const char *text, char **answer)
 {
-	int ret = vgpu_line_socket_send(socket, text, strlen(text), TIMEOUT_MS);
+	int ret = vgpu_peer_socket_send(socket, text, strlen(text), TIMEOUT_MS);
 
 	if (ret < 0)
 		return ret;
 	do {
-		ret = vgpu_line_socket_receive(socket, answer, TIMEOUT_MS);
+		ret = vgpu_peer_socket_receive(socket, answer, TIMEOUT_MS);
 		if (ret < 0)
 			return ret;
 	} while (strncmp(*answer, "IRQ ", 4) == 0);
@@ -33,7 +33,7 @@ static char suffix_of(unsigned int size)
 	return size == 1 ? 'b' : size == 2 ? 'w' : 'l';
 }
 
-int vgpu_qtest_read(struct vgpu_line_socket *socket, uint64_t address, unsigned int size,
+int vgpu_qtest_read(struct vgpu_peer_socket *socket, uint64_t address, unsigned int size,
 		    uint32_t *value)
 {
 	char text[64], *answer, *end;
@@ -50,7 +50,7 @@ int vgpu_qtest_read(struct vgpu_line_socket *socket, uint64_t address, unsigned 
 	return 0;
 }
 
-int vgpu_qtest_write(struct vgpu_line_socket *socket, uint64_t address, unsigned int size,
+int vgpu_qtest_write(struct vgpu_peer_socket *socket, uint64_t address, unsigned int size,
 		     uint32_t value)
 {
 	char text[64], *answer;

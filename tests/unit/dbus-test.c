@@ -87,7 +87,7 @@ static void a_call_arrives_with_its_body(void)
 	CU_ASSERT_TRUE_FATAL(null >= 0);
 	CU_ASSERT_EQUAL_FATAL(open_to(&dbus, WELCOME, strlen(WELCOME), &peer), 0);
 	CU_ASSERT_TRUE(read(peer, sent, sizeof(sent)) > 0);
-	vgpu_line_socket_init(&other.socket, peer);
+	vgpu_peer_socket_init(&other.socket, peer);
 	vgpu_dbus_put_u16(&body, 7);
 	vgpu_dbus_put_u32(&body, 0x01020304);
 	vgpu_dbus_put_string(&body, "abc");

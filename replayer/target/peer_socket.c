@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "target/line_socket.h"
+#include "target/peer_socket.h"
 
 #include "target/socket_io.h"
 
@@ -7,27 +7,27 @@
 #include <string.h>
 #include <unistd.h>
 
-void vgpu_line_socket_init(struct vgpu_line_socket *socket, int fd)
+void vgpu_peer_socket_init(struct vgpu_peer_socket *socket, int fd)
 {
 	socket->fd = fd;
 	socket->begin = 0;
 	socket->end = 0;
 }
 
-void vgpu_line_socket_fini(struct vgpu_line_socket *socket)
+void vgpu_peer_socket_fini(struct vgpu_peer_socket *socket)
 {
 	if (socket->fd >= 0)
 		close(socket->fd);
 	socket->fd = -1;
 }
 
-int vgpu_line_socket_send(struct vgpu_line_socket *socket, const char *bytes, size_t len,
+int vgpu_peer_socket_send(struct vgpu_peer_socket *socket, const char *bytes, size_t len,
 			  int timeout_ms)
 {
-	return vgpu_line_socket_send_fd(socket, bytes, len, -1, timeout_ms);
+	return vgpu_peer_socket_send_fd(socket, bytes, len, -1, timeout_ms);
 }
 
-int vgpu_line_socket_send_fd(struct vgpu_line_socket *socket, const char *bytes, size_t len, int fd,
+int vgpu_peer_socket_send_fd(struct vgpu_peer_socket *socket, const char *bytes, size_t len, int fd,
 			     int timeout_ms)
 {
 	return vgpu_socket_send(socket->fd, bytes, len, &fd, fd >= 0,
@@ -35,7 +35,7 @@ int vgpu_line_socket_send_fd(struct vgpu_line_socket *socket, const char *bytes,
 }
 
 /* The line that the buffer holds in full; NULL: it holds none. */
-static char *take_line(struct vgpu_line_socket *socket)
+static char *take_line(struct vgpu_peer_socket *socket)
 {
 	char *line = socket->buffer + socket->begin;
 	char *end = memchr(line, '\n', socket->end - socket->begin);
@@ -50,7 +50,7 @@ static char *take_line(struct vgpu_line_socket *socket)
 }
 
 /* Waits for more bytes behind those that the buffer holds. */
-static int fill(struct vgpu_line_socket *socket, uint64_t deadline)
+static int fill(struct vgpu_peer_socket *socket, uint64_t deadline)
 {
 	memmove(socket->buffer, socket->buffer + socket->begin, socket->end - socket->begin);
 	socket->end -= socket->begin;
@@ -65,7 +65,7 @@ static int fill(struct vgpu_line_socket *socket, uint64_t deadline)
 	return 0;
 }
 
-int vgpu_line_socket_receive(struct vgpu_line_socket *socket, char **line, int timeout_ms)
+int vgpu_peer_socket_receive(struct vgpu_peer_socket *socket, char **line, int timeout_ms)
 {
 	uint64_t deadline = vgpu_socket_deadline(timeout_ms);
 
@@ -78,7 +78,7 @@ int vgpu_line_socket_receive(struct vgpu_line_socket *socket, char **line, int t
 	return 0;
 }
 
-int vgpu_line_socket_read(struct vgpu_line_socket *socket, void *bytes, size_t len, int timeout_ms)
+int vgpu_peer_socket_read(struct vgpu_peer_socket *socket, void *bytes, size_t len, int timeout_ms)
 {
 	uint64_t deadline = vgpu_socket_deadline(timeout_ms);
 	uint8_t *to = bytes;
