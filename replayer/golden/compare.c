@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Pixels that are looked at together, as most are equal also in a row that is not. */
+#define STEP 8u
+
 static bool ignored(const struct vgpu_compare_rules *rules, uint32_t x, uint32_t y)
 {
 	for (size_t i = 0; i < rules->num_ignore; i++) {
@@ -48,6 +51,37 @@ static void note(struct vgpu_frame_difference *difference, uint32_t x, uint32_t 
 	box->height = bottom - box->y;
 }
 
+/* How many of num pixels are equal before one differs: in whole steps. */
+static uint32_t equal_pixels(const uint8_t *a, const uint8_t *b, uint32_t num)
+{
+	uint32_t n = 0;
+
+	while (num - n >= STEP && memcmp(a + 3 * (size_t)n, b + 3 * (size_t)n, 3 * STEP) == 0)
+		n += STEP;
+	return n;
+}
+
+static void compare_row(const uint8_t *expected, const uint8_t *actual, uint32_t width, uint32_t y,
+			const struct vgpu_compare_rules *rules,
+			struct vgpu_frame_difference *difference)
+{
+	uint32_t x = 0;
+
+	while (x < width) {
+		x += equal_pixels(expected + 3 * (size_t)x, actual + 3 * (size_t)x, width - x);
+		for (uint32_t end = width - x < STEP ? width : x + STEP; x < end; x++) {
+			const uint8_t *e = expected + 3 * (size_t)x, *a = actual + 3 * (size_t)x;
+			unsigned int largest = distance(e, a);
+
+			if (largest <= rules->tolerance || ignored(rules, x, y))
+				continue;
+			note(difference, x, y, e, a);
+			if (largest > difference->largest)
+				difference->largest = largest;
+		}
+	}
+}
+
 bool vgpu_frame_compare(const struct vgpu_frame *expected, const struct vgpu_frame *actual,
 			const struct vgpu_compare_rules *rules,
 			struct vgpu_frame_difference *difference)
@@ -67,14 +101,7 @@ bool vgpu_frame_compare(const struct vgpu_frame *expected, const struct vgpu_fra
 		/* Nearly every row of nearly every frame is equal. */
 		if (memcmp(a, b, pitch) == 0)
 			continue;
-		for (uint32_t x = 0; x < expected->width; x++, a += 3, b += 3) {
-			unsigned int largest = distance(a, b);
-			if (largest <= rules->tolerance || ignored(rules, x, y))
-				continue;
-			note(difference, x, y, a, b);
-			if (largest > difference->largest)
-				difference->largest = largest;
-		}
+		compare_row(a, b, expected->width, y, rules, difference);
 	}
 	return difference->pixels == 0;
 }
