@@ -200,7 +200,7 @@ struct vgpu_start_event {
 struct vgpu_observer_ops {
 	/* The driver has set the device up; comes before the first request. */
 	void (*start)(void *opaque, const struct vgpu_start_event *event);
-	/* All state is gone. */
+	/* The driver, or who carries it, resets the device: all state goes after this. */
 	void (*reset)(void *opaque, uint64_t time_ns);
 	/* What GET_DISPLAY_INFO tells from now on. */
 	void (*outputs)(void *opaque, uint64_t time_ns, const struct vgpu_output *outputs,
@@ -229,6 +229,12 @@ enum vgpu_violation {
 	VGPU_NUM_VIOLATIONS
 };
 
+/* How bad that is, as the rules of replayer/lint/ judge it. */
+enum vgpu_severity {
+	VGPU_SEVERITY_WARNING, /* works by luck, or is an answer that is no success */
+	VGPU_SEVERITY_ERROR,   /* breaks a MUST for drivers */
+};
+enum vgpu_severity vgpu_violation_severity(enum vgpu_violation violation);
 /* A short sentence, lower case, without a period. */
 const char *vgpu_violation_text(enum vgpu_violation violation);
 
@@ -339,6 +345,9 @@ struct vgpu_backing_entry {
 	uint64_t gpa;
 	uint32_t len;
 };
+
+/* A longer list of backing entries is refused (VG-BAK-008). */
+#define VGPU_BACKING_ENTRIES_MAX 16384u
 
 /* Valid until the device executes a request. */
 struct vgpu_resource_state {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PROGRAM "vgpu-record"
@@ -44,6 +45,11 @@ static const char usage[] =
 	"      --rotate=SIZE       begin another trace when one has SIZE bytes: FILE is called\n"
 	"                          NAME.000.trace, NAME.001.trace ..., and each can be replayed\n"
 	"      --rotate-time=S     the same after S seconds\n"
+	"      --last=S            keep the last S seconds in memory, and write them to\n"
+	"                          NAME.000.trace, NAME.001.trace ... on SIGUSR1, when the guest\n"
+	"                          breaks the specification or vanishes, and at the end\n"
+	"      --last-memory=MIB   memory for that, 1 to 1048576 (default 64); when it is full,\n"
+	"                          it is less than S seconds\n"
 	"      --size=WxH          tell the guest that each display has this size, whatever\n"
 	"                          the front end, the configuration or the display says\n"
 	"      --scanouts=N        number of displays, 1 to 16 (default 1; QEMU: max_outputs)\n"
@@ -140,6 +146,8 @@ enum {
 	OPT_MAX_SIZE,
 	OPT_ROTATE,
 	OPT_ROTATE_TIME,
+	OPT_LAST,
+	OPT_LAST_MEMORY,
 	OPT_CAPABILITIES,
 	OPT_USER,
 	OPT_NO_SANDBOX,
@@ -167,6 +175,8 @@ static const struct option long_options[] = {
 	{"max-size", required_argument, NULL, OPT_MAX_SIZE},
 	{"rotate", required_argument, NULL, OPT_ROTATE},
 	{"rotate-time", required_argument, NULL, OPT_ROTATE_TIME},
+	{"last", required_argument, NULL, OPT_LAST},
+	{"last-memory", required_argument, NULL, OPT_LAST_MEMORY},
 	{"print-capabilities", no_argument, NULL, OPT_CAPABILITIES},
 	{"user", required_argument, NULL, OPT_USER},
 	{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
@@ -180,6 +190,18 @@ static const struct option long_options[] = {
 /* How long a trace may be. As take_option(). */
 static int take_length(struct record_options *options, int option, const char *value)
 {
+	uint64_t number;
+
+	if (option == OPT_LAST)
+		return parse_seconds(value, &options->last)
+			       ? -1
+			       : complain("--last=%s: want seconds", value);
+	if (option == OPT_LAST_MEMORY) {
+		if (!vgpu_number(value, 1, 1u << 20, &number))
+			return complain("--last-memory=%s: want MiB, 1 to 1048576", value);
+		options->last_memory = number << 20;
+		return -1;
+	}
 	if (option == OPT_ROTATE_TIME)
 		return parse_seconds(value, &options->rotate_time)
 			       ? -1
@@ -269,6 +291,8 @@ static int take_option(struct record_options *options, int option, const char *v
 	case OPT_MAX_SIZE:
 	case OPT_ROTATE:
 	case OPT_ROTATE_TIME:
+	case OPT_LAST:
+	case OPT_LAST_MEMORY:
 		return take_length(options, option, value);
 	case OPT_CAPABILITIES:
 		puts("{\"type\": \"gpu\", \"features\": []}");
@@ -296,6 +320,26 @@ static int take_option(struct record_options *options, int option, const char *v
 	}
 }
 
+/* What --last goes with: it has no one file that grows. */
+static int check_last(const struct record_options *options)
+{
+	struct stat info;
+
+	if (options->last == 0)
+		return options->last_memory == 0
+			       ? -1
+			       : complain("%s", "--last-memory is for --last=SECONDS");
+	if (options->max_size != 0 || options->rotate_size != 0 || options->rotate_time > 0)
+		return complain("%s", "--last keeps no file that --max-size or --rotate is for");
+	if (options->output == NULL)
+		return -1;
+	if (strcmp(options->output, "-") == 0)
+		return complain("%s", "-o -: a pipe takes one trace, --last makes many");
+	if (stat(options->output, &info) == 0 && !S_ISREG(info.st_mode))
+		return complain("-o %s: --last makes files, and this is none", options->output);
+	return -1;
+}
+
 static int check(const struct record_options *options)
 {
 	int guests = (options->zone != NULL) + (options->socket_path != NULL) + (options->fd >= 0);
@@ -313,8 +357,9 @@ static int check(const struct record_options *options)
 		return complain("%s", "-o -: a pipe takes one trace");
 	if (options->output != NULL && strcmp(options->output, "-") == 0 && isatty(STDOUT_FILENO))
 		return complain("%s", "-o -: a trace is not for a terminal");
-	if (options->zone != NULL)
-		return -1;
+	int status = check_last(options);
+	if (status >= 0 || options->zone != NULL)
+		return status;
 	if (options->output == NULL)
 		return complain("%s", "give the trace's name with -o FILE");
 	if (options->config != NULL || options->zone_config != NULL)

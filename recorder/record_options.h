@@ -28,6 +28,8 @@ struct record_options {
 	uint64_t max_size;     /* bytes of the trace; 0: no limit */
 	uint64_t rotate_size;  /* bytes of each trace; 0: it is one */
 	double rotate_time;    /* seconds, likewise */
+	double last;	       /* seconds to keep in memory; 0: all goes to a file */
+	uint64_t last_memory;  /* bytes for that; 0: the writer's default */
 	const char *user;      /* whom to become; NULL: nobody else */
 	bool no_sandbox, require_sandbox;
 	bool no_blobs, once, quiet;

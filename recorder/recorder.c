@@ -4,6 +4,7 @@
 #include "frame.h"
 #include "snapshot.h"
 #include "trace/bytes.h"
+#include "watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,10 @@ struct vgpu_recorder {
 	size_t data_capacity;
 	/* What another file begins with: how the device was last set up, and what it showed. */
 	struct vgpu_trace_record start, outputs;
+	bool started; /* and was not reset since */
+	struct vgpu_snapshot_room room;
+	bool watches;
+	struct vgpu_watch watch;
 };
 
 static void record_start(void *opaque, const struct vgpu_start_event *event)
@@ -29,7 +34,16 @@ static void record_start(void *opaque, const struct vgpu_start_event *event)
 	};
 
 	recorder->start = record;
+	recorder->started = true;
 	vgpu_trace_writer_put(recorder->writer, &record);
+}
+
+static bool shows_something(const struct vgpu_device *device)
+{
+	for (uint32_t i = 0; i < vgpu_device_num_scanouts(device); i++)
+		if (vgpu_device_scanout(device, i)->resource_id != 0)
+			return true;
+	return false;
 }
 
 static void record_reset(void *opaque, uint64_t time_ns)
@@ -37,6 +51,9 @@ static void record_reset(void *opaque, uint64_t time_ns)
 	struct vgpu_recorder *recorder = opaque;
 	struct vgpu_trace_record record = {.type = VGPU_TRACE_RESET, .time_ns = time_ns};
 
+	recorder->started = false;
+	if (recorder->watches && shows_something(recorder->device))
+		vgpu_watch_reset(&recorder->watch, time_ns);
 	vgpu_trace_writer_put(recorder->writer, &record);
 }
 
@@ -164,15 +181,16 @@ static void put_state(void *opaque, const struct vgpu_trace_record *record)
 	vgpu_trace_writer_put(recorder->writer, record);
 }
 
-/* What comes goes to another file, which can be played by itself. */
-static void begin_next_file(struct vgpu_recorder *recorder)
+/* What comes is in another file, which can be played by itself. */
+static void put_beginning(struct vgpu_recorder *recorder)
 {
-	vgpu_trace_writer_next(recorder->writer);
 	recorder->outputs.time_ns = recorder->start.time_ns = vgpu_now_ns();
 	vgpu_trace_writer_put(recorder->writer, &recorder->outputs);
+	if (!recorder->started)
+		return;
+	recorder->start.state = true;
 	vgpu_trace_writer_put(recorder->writer, &recorder->start);
-	/* Without memory for a list of backing the state is as far as it came. */
-	vgpu_snapshot(recorder->device, put_state, recorder);
+	vgpu_snapshot(recorder->device, &recorder->room, put_state, recorder);
 }
 
 static void record_request(void *opaque, const struct vgpu_request_event *event)
@@ -199,8 +217,10 @@ static void record_request(void *opaque, const struct vgpu_request_event *event)
 	vgpu_trace_writer_put(recorder->writer, &record);
 	for (unsigned int i = 0; i < event->num_frames; i++)
 		record_frame(recorder, event->end_ns, &event->frames[i]);
-	if (vgpu_trace_writer_wants_next(recorder->writer))
-		begin_next_file(recorder);
+	if (!vgpu_trace_writer_wants_next(recorder->writer))
+		return;
+	vgpu_trace_writer_next(recorder->writer);
+	put_beginning(recorder);
 }
 
 static const struct vgpu_observer_ops observer_ops = {
@@ -222,6 +242,46 @@ struct vgpu_recorder *vgpu_recorder_new(struct vgpu_device *device,
 	recorder->writer = writer;
 	vgpu_device_set_observer(device, &observer_ops, recorder);
 	return recorder;
+}
+
+/* ---- the last while ---------------------------------------------------------------- */
+
+void vgpu_recorder_watch(struct vgpu_recorder *recorder, uint64_t wait_ns)
+{
+	recorder->watches = true;
+	vgpu_watch_init(&recorder->watch, wait_ns);
+}
+
+static int dump(struct vgpu_recorder *recorder, const struct vgpu_trace_dump *why)
+{
+	int ret = vgpu_trace_writer_dump(recorder->writer, why);
+
+	if (ret == 0)
+		put_beginning(recorder);
+	return ret;
+}
+
+int vgpu_recorder_dump(struct vgpu_recorder *recorder)
+{
+	return dump(recorder, &(struct vgpu_trace_dump){.cause = VGPU_TRACE_DUMP_SIGNAL});
+}
+
+void vgpu_recorder_look(struct vgpu_recorder *recorder)
+{
+	uint64_t now = vgpu_now_ns();
+	struct vgpu_trace_dump why;
+
+	if (!recorder->watches)
+		return;
+	vgpu_watch_violations(&recorder->watch, now, vgpu_device_violations(recorder->device));
+	if (vgpu_watch_due(&recorder->watch, now, &why) && dump(recorder, &why) == 0)
+		vgpu_watch_done(&recorder->watch, now);
+}
+
+void vgpu_recorder_faults(const struct vgpu_recorder *recorder, uint64_t *faults, uint64_t *traces)
+{
+	*faults = recorder->watch.faults;
+	*traces = recorder->watch.traces;
 }
 
 void vgpu_recorder_free(struct vgpu_recorder *recorder)

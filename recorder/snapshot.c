@@ -2,23 +2,24 @@
 #include "snapshot.h"
 
 #include <endian.h>
-#include <errno.h>
 #include <linux/virtio_gpu.h>
-#include <stdlib.h>
 #include <string.h>
 
 /*
  * Where no guest has memory: what a resource holds need not be what is behind it now,
  * so it is transferred from here, piece by piece.
  */
-#define SPARE_GPA  (1ull << 46)
-#define PIECE_SIZE (32u << 20)
-#define CURSOR_LEN (4ull * VGPU_CURSOR_SIZE * VGPU_CURSOR_SIZE)
+#define SPARE_GPA     (1ull << 46)
+#define PIECE_SIZE    (32u << 20)
+#define CURSOR_PIXELS (VGPU_CURSOR_SIZE * VGPU_CURSOR_SIZE)
+
+_Static_assert(sizeof(struct vgpu_snapshot_room) >= 4 * CURSOR_PIXELS, "a cursor has room");
 
 struct snapshot {
 	const struct vgpu_device *device;
 	void (*put)(void *opaque, const struct vgpu_trace_record *record);
 	void *opaque;
+	struct vgpu_snapshot_room *room;
 	uint64_t time_ns;
 };
 
@@ -122,14 +123,12 @@ static bool is_blank(const uint8_t *pixels, uint64_t len)
 }
 
 /* A request with the list of what is behind the resource. */
-static int put_entries(const struct snapshot *snapshot, uint32_t type, const void *fixed,
-		       size_t fixed_len, const struct vgpu_resource_state *state)
+static void put_entries(const struct snapshot *snapshot, uint32_t type, const void *fixed,
+			size_t fixed_len, const struct vgpu_resource_state *state)
 {
 	size_t len = fixed_len + state->num_backing * sizeof(struct virtio_gpu_mem_entry);
-	uint8_t *request = malloc(len);
+	uint8_t *request = snapshot->room->bytes;
 
-	if (request == NULL)
-		return -ENOMEM;
 	memcpy(request, fixed, fixed_len);
 	for (size_t i = 0; i < state->num_backing; i++) {
 		const struct virtio_gpu_mem_entry entry = {.addr = htole64(state->backing[i].gpa),
@@ -139,23 +138,20 @@ static int put_entries(const struct snapshot *snapshot, uint32_t type, const voi
 		memcpy(request + fixed_len + i * sizeof(entry), &entry, sizeof(entry));
 	}
 	put(snapshot, type, request, (uint32_t)len, NULL);
-	free(request);
-	return 0;
 }
 
-static int put_backing(const struct snapshot *snapshot, const struct vgpu_resource_state *state)
+static void put_backing(const struct snapshot *snapshot, const struct vgpu_resource_state *state)
 {
 	const struct virtio_gpu_resource_attach_backing attach = {
 		.resource_id = htole32(state->id),
 		.nr_entries = htole32((uint32_t)state->num_backing)};
 
-	if (state->num_backing == 0)
-		return 0;
-	return put_entries(snapshot, VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, &attach,
-			   sizeof(attach), state);
+	if (state->num_backing != 0)
+		put_entries(snapshot, VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, &attach,
+			    sizeof(attach), state);
 }
 
-static int put_blob(const struct snapshot *snapshot, const struct vgpu_resource_state *state)
+static void put_blob(const struct snapshot *snapshot, const struct vgpu_resource_state *state)
 {
 	const struct virtio_gpu_resource_create_blob create_blob = {
 		.resource_id = htole32(state->id),
@@ -163,16 +159,16 @@ static int put_blob(const struct snapshot *snapshot, const struct vgpu_resource_
 		.nr_entries = htole32((uint32_t)state->num_backing),
 		.size = htole64(state->blob_size)};
 
-	return put_entries(snapshot, VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, &create_blob,
-			   sizeof(create_blob), state);
+	put_entries(snapshot, VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, &create_blob,
+		    sizeof(create_blob), state);
 }
 
-static int put_2d(const struct snapshot *snapshot, const struct vgpu_resource_state *state)
+static void put_2d(const struct snapshot *snapshot, const struct vgpu_resource_state *state)
 {
 	create(snapshot, state->id, state->format, state->width, state->height);
 	if (!is_blank(state->pixels, state->pixels_len))
 		fill(snapshot, state->id, state->width, state->height, state->pixels);
-	return put_backing(snapshot, state);
+	put_backing(snapshot, state);
 }
 
 static void put_uuid(const struct snapshot *snapshot, const struct vgpu_resource_state *state)
@@ -188,18 +184,19 @@ static void put_uuid(const struct snapshot *snapshot, const struct vgpu_resource
 		     sizeof(answer), NULL);
 }
 
-static int put_resources(const struct snapshot *snapshot)
+static void put_resources(const struct snapshot *snapshot)
 {
 	struct vgpu_resource_state state;
 	uint64_t position = 0;
-	int ret = 0;
 
-	while (ret == 0 && vgpu_device_next_resource(snapshot->device, &position, &state)) {
-		ret = state.blob_size != 0 ? put_blob(snapshot, &state) : put_2d(snapshot, &state);
-		if (ret == 0 && state.has_uuid)
+	while (vgpu_device_next_resource(snapshot->device, &position, &state)) {
+		if (state.blob_size != 0)
+			put_blob(snapshot, &state);
+		else
+			put_2d(snapshot, &state);
+		if (state.has_uuid)
 			put_uuid(snapshot, &state);
 	}
-	return ret;
 }
 
 /* ---- scanouts ------------------------------------------------------------------------ */
@@ -267,24 +264,24 @@ static void put_cursor(const struct snapshot *snapshot, uint32_t scanout_id, uin
 			put(snapshot, VIRTIO_GPU_CMD_MOVE_CURSOR, &request, sizeof(request), NULL);
 		return;
 	}
-	uint32_t *pixels = malloc(CURSOR_LEN);
-	if (pixels == NULL)
-		return;
-	for (size_t i = 0; i < CURSOR_LEN / 4; i++)
+	uint32_t *pixels = (uint32_t *)snapshot->room->bytes;
+	for (size_t i = 0; i < CURSOR_PIXELS; i++)
 		pixels[i] = htole32(cursor->pixels[i]);
 	create(snapshot, id, VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, VGPU_CURSOR_SIZE, VGPU_CURSOR_SIZE);
 	fill(snapshot, id, VGPU_CURSOR_SIZE, VGPU_CURSOR_SIZE, (const uint8_t *)pixels);
-	free(pixels);
 	put(snapshot, VIRTIO_GPU_CMD_UPDATE_CURSOR, &request, sizeof(request), NULL);
 	put(snapshot, VIRTIO_GPU_CMD_RESOURCE_UNREF, &unref, sizeof(unref), NULL);
 }
 
-int vgpu_snapshot(const struct vgpu_device *device,
-		  void (*put_record)(void *opaque, const struct vgpu_trace_record *record),
-		  void *opaque)
+void vgpu_snapshot(const struct vgpu_device *device, struct vgpu_snapshot_room *room,
+		   void (*put_record)(void *opaque, const struct vgpu_trace_record *record),
+		   void *opaque)
 {
-	const struct snapshot snapshot = {
-		.device = device, .put = put_record, .opaque = opaque, .time_ns = vgpu_now_ns()};
+	const struct snapshot snapshot = {.device = device,
+					  .put = put_record,
+					  .opaque = opaque,
+					  .room = room,
+					  .time_ns = vgpu_now_ns()};
 	uint32_t id = UINT32_MAX;
 
 	while (is_used(device, id))
@@ -292,8 +289,7 @@ int vgpu_snapshot(const struct vgpu_device *device,
 	/* Cursors first: their resource is gone before the others take their memory. */
 	for (uint32_t i = 0; i < vgpu_device_num_scanouts(device); i++)
 		put_cursor(&snapshot, i, id);
-	int ret = put_resources(&snapshot);
-	for (uint32_t i = 0; ret == 0 && i < vgpu_device_num_scanouts(device); i++)
+	put_resources(&snapshot);
+	for (uint32_t i = 0; i < vgpu_device_num_scanouts(device); i++)
 		put_scanout(&snapshot, i);
-	return ret;
 }

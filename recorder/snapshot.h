@@ -8,13 +8,21 @@
 
 #include "trace.h"
 
+#include <linux/virtio_gpu.h>
+
+/* For the longest request, or a cursor's picture. */
+struct vgpu_snapshot_room {
+	_Alignas(8) uint8_t bytes[sizeof(struct virtio_gpu_resource_create_blob) +
+				  VGPU_BACKING_ENTRIES_MAX * sizeof(struct virtio_gpu_mem_entry)];
+};
+
 /*
  * Hands out the requests that make a device that was just set up have the resources,
  * scanouts and cursors of this one. They are marked as state. Data of a record is
- * valid during the call; nothing is allocated that grows with the pictures.
- * Returns 0 or -ENOMEM.
+ * valid during the call. Nothing is allocated, so that no state is left out: what has
+ * to be put together is so in room.
  */
-int vgpu_snapshot(const struct vgpu_device *device,
-		  void (*put)(void *opaque, const struct vgpu_trace_record *record), void *opaque);
+void vgpu_snapshot(const struct vgpu_device *device, struct vgpu_snapshot_room *room,
+		   void (*put)(void *opaque, const struct vgpu_trace_record *record), void *opaque);
 
 #endif

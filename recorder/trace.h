@@ -94,6 +94,7 @@ struct vgpu_trace_end {
 struct vgpu_trace_record {
 	enum vgpu_trace_type type;
 	uint64_t time_ns; /* for a request: begin_ns */
+	bool state;	  /* a START that the driver did before the trace began */
 	union {
 		struct vgpu_start_event start;
 		struct vgpu_trace_outputs outputs;
@@ -115,6 +116,8 @@ struct vgpu_trace_writer_stats {
 	uint64_t files;		/* that have been begun */
 	uint64_t state;		/* requests that are none of the guest's */
 	uint64_t dropped;	/* requests whose data was dropped */
+	/* Traces of the last while, and those that could not be written; known at the end. */
+	uint64_t dumps, failed_dumps;
 	/* What was given to the writer and is not in the file, because that had ended. */
 	uint64_t lost_requests, lost_frames;
 	bool ended; /* nothing more is written */
@@ -138,6 +141,30 @@ struct vgpu_trace_writer_options {
 	 * has a number in its name: path is "boot.trace" for "boot.000.trace".
 	 */
 	uint64_t rotate_size, rotate_ns;
+	/*
+	 * Keeps so much in memory and no file, until a trace of it is asked for and at the
+	 * end; 0: a file. Traces have numbers in their names, as above.
+	 */
+	uint64_t last_ns;
+	/*
+	 * Bytes that this may take, compressed; 0: 64 MiB. When they are full it is less than
+	 * last_ns. What waits in the queue may come on top, and where what the device has is
+	 * larger than a tenth of this, four times that is taken.
+	 */
+	uint64_t last_memory;
+	/* A sentence about such a trace, from a thread of the writer; may be NULL. */
+	void (*told)(void *opaque, bool error, const char *line);
+};
+
+/* Why a trace of the last while is written. */
+struct vgpu_trace_dump {
+	enum vgpu_trace_dump_cause {
+		VGPU_TRACE_DUMP_SIGNAL, /* somebody asked for it */
+		VGPU_TRACE_DUMP_FAULT,	/* the driver broke a MUST: violation */
+		VGPU_TRACE_DUMP_RESET,	/* the device was reset while it showed something */
+		VGPU_TRACE_DUMP_EXIT,	/* the recording is over */
+	} cause;
+	enum vgpu_violation violation;
 };
 
 /*
@@ -167,6 +194,14 @@ struct vgpu_trace_writer_stats vgpu_trace_writer_stats(struct vgpu_trace_writer 
  */
 bool vgpu_trace_writer_wants_next(struct vgpu_trace_writer *writer);
 void vgpu_trace_writer_next(struct vgpu_trace_writer *writer);
+/*
+ * Of a writer that keeps the last while: all that was put before becomes a trace. As with
+ * next(), the caller puts what the memory then begins with. -EBUSY: a trace is being
+ * written; -ESHUTDOWN: the recording has ended. Then nothing is to be put.
+ */
+int vgpu_trace_writer_dump(struct vgpu_trace_writer *writer, const struct vgpu_trace_dump *dump);
+/* Whether such a trace is being written. */
+bool vgpu_trace_writer_dumps(struct vgpu_trace_writer *writer);
 /* "boot.007.trace" of "boot.trace" and 7, to be freed; NULL: no memory. */
 char *vgpu_trace_numbered(const char *path, unsigned int number);
 /*

@@ -43,6 +43,8 @@ struct session {
 	bool live;    /* a terminal shows a line that is written over */
 	bool discard; /* nothing was served: leave no file */
 	bool told;    /* that the recording has ended */
+	uint64_t faults, fault_traces;
+	uint64_t asked_in_vain; /* for a trace, while one was written */
 };
 
 /* ---- what people see -------------------------------------------------------------- */
@@ -87,6 +89,21 @@ static void show_live_line(struct session *session)
 	session->shown_frames = stats.frames;
 }
 
+static void show_last(const struct session *session, const struct vgpu_trace_writer_stats *stats,
+		      FILE *out)
+{
+	fprintf(out, "  the last %g s kept in memory, and written %" PRIu64 " times\n",
+		session->options.last, stats->dumps);
+	if (session->faults != 0)
+		fprintf(out,
+			"  %" PRIu64 " faults of the guest, %" PRIu64
+			" traces because of them: no more in that time\n",
+			session->faults, session->fault_traces);
+	if (session->asked_in_vain != 0)
+		fprintf(out, "  %" PRIu64 " signals without a trace: one was being written\n",
+			session->asked_in_vain);
+}
+
 static void show_summary(const struct session *session, const struct vgpu_trace_writer_stats *stats)
 {
 	const uint64_t *violations = vgpu_device_violations(session->device);
@@ -103,7 +120,9 @@ static void show_summary(const struct session *session, const struct vgpu_trace_
 		fprintf(out,
 			"  %" PRIu64 " requests without their pixels: the disk could not keep up\n",
 			stats->dropped);
-	if (stats->files > 1)
+	if (session->options.last > 0)
+		show_last(session, stats, out);
+	else if (stats->files > 1)
 		fprintf(out, "  in %" PRIu64 " traces\n", stats->files);
 	if (stats->lost_requests != 0)
 		fprintf(out, "  %" PRIu64 " requests and %" PRIu64 " frames after its end\n",
@@ -315,6 +334,7 @@ static int prepare_sandbox(struct session *session, struct vgpu_error *err)
 			.user = options->user,
 			.hvisor = options->zone != NULL,
 			.display = session->kms != NULL,
+			.memory_files = options->last > 0,
 			.required = options->require_sandbox,
 			.log = options->quiet ? NULL : on_log,
 			.opaque = session,
@@ -409,6 +429,15 @@ static int open_vhost_user(struct session *session, struct vgpu_error *err)
 		       : vgpu_vhost_user_attach(session->server, options->fd, err);
 }
 
+/* From a thread of the writer. */
+static void on_trace(void *opaque, bool error, const char *line)
+{
+	const struct session *session = opaque;
+
+	if (error || !session->options.quiet)
+		on_log(opaque, line);
+}
+
 static int open_writer(struct session *session, struct vgpu_error *err)
 {
 	char *metadata = describe(session);
@@ -423,13 +452,20 @@ static int open_writer(struct session *session, struct vgpu_error *err)
 			.opaque = session,
 			.rotate_size = session->options.rotate_size,
 			.rotate_ns = (uint64_t)(session->options.rotate_time * 1e9),
+			.last_ns = (uint64_t)(session->options.last * 1e9),
+			.last_memory = session->options.last_memory,
+			.told = on_trace,
 			.violations = vgpu_device_violations(session->device)},
 		err);
 	cJSON_free(metadata);
 	if (session->writer == NULL)
 		return -1;
 	session->recorder = vgpu_recorder_new(session->device, session->writer);
-	return session->recorder != NULL ? 0 : vgpu_error_set(err, ENOMEM, "out of memory");
+	if (session->recorder == NULL)
+		return vgpu_error_set(err, ENOMEM, "out of memory");
+	if (session->options.last > 0)
+		vgpu_recorder_watch(session->recorder, (uint64_t)(session->options.last * 1e9));
+	return 0;
 }
 
 static int open_session(struct session *session)
@@ -470,6 +506,8 @@ static void remove_file(const char *path)
 
 static void remove_output(const struct record_options *options)
 {
+	if (options->last > 0)
+		return;
 	bool several = options->rotate_size != 0 || options->rotate_time > 0;
 	char *first = several ? vgpu_trace_numbered(options->output, 0) : NULL;
 
@@ -484,6 +522,8 @@ static int close_session(struct session *session)
 	int status = RECORD_OK;
 
 	clear_live_line(session);
+	if (session->recorder != NULL)
+		vgpu_recorder_faults(session->recorder, &session->faults, &session->fault_traces);
 	vgpu_recorder_free(session->recorder);
 	/* Before the disk: a vCPU may be waiting. */
 	vgpu_vhost_user_free(session->server);
@@ -564,6 +604,22 @@ static void tell_of_the_end(struct session *session)
 	on_log(session, "the recording has ended; the guest is still served");
 }
 
+/* Returns whether the signal is one that ends the recording. */
+static bool take_signal(struct session *session)
+{
+	struct signalfd_siginfo info;
+
+	if (read(session->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return false;
+	if (info.ssi_signo != SIGUSR1)
+		return true;
+	if (vgpu_recorder_dump(session->recorder) != -EBUSY)
+		return false;
+	session->asked_in_vain++;
+	on_log(session, "the trace before is still being written; the signal is ignored");
+	return false;
+}
+
 static int serve(struct session *session)
 {
 	for (;;) {
@@ -571,8 +627,9 @@ static int serve(struct session *session)
 		if (timeout == 0)
 			return 0;
 		int rc = run_bus(session, timeout);
-		if (rc > 0)
+		if (rc > 0 && take_signal(session))
 			return 0;
+		vgpu_recorder_look(session->recorder);
 		if (rc == -ECONNRESET && (session->options.once || session->options.fd >= 0))
 			return 0;
 		if (rc < 0 && rc != -ECONNRESET) {
@@ -584,13 +641,15 @@ static int serve(struct session *session)
 	}
 }
 
-static int open_signals(void)
+static int open_signals(bool last)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	if (last)
+		sigaddset(&set, SIGUSR1);
 	/* Before any thread is started, so that all of them block these. */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
@@ -609,7 +668,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (session.options.list)
 		return list_zones();
-	session.signal_fd = open_signals();
+	session.signal_fd = open_signals(session.options.last > 0);
 	session.begin_ns = session.shown_ns = vgpu_now_ns();
 	session.live = !session.options.quiet && isatty(STDERR_FILENO) == 1;
 	status = open_session(&session);

@@ -19,25 +19,36 @@
 	 BIT(VIRTIO_GPU_F_EDID) | BIT(VIRTIO_GPU_F_RESOURCE_UUID) |                                \
 	 BIT(VIRTIO_GPU_F_RESOURCE_BLOB))
 
-static const char *const violation_texts[VGPU_NUM_VIOLATIONS] = {
-	[VGPU_VIOLATION_NO_VERSION_1] = "driver did not accept VERSION_1",
-	[VGPU_VIOLATION_LONG_REQUEST] = "request longer than its command",
-	[VGPU_VIOLATION_SHORT_REQUEST] = "request shorter than its command",
-	[VGPU_VIOLATION_SHORT_RESPONSE] = "no room for the whole answer",
-	[VGPU_VIOLATION_CHAIN_ORDER] = "readable descriptor after a writable one",
-	[VGPU_VIOLATION_BAD_CHAIN] = "malformed descriptor chain",
-	[VGPU_VIOLATION_BAD_AVAIL] = "available ring index out of range",
-	[VGPU_VIOLATION_BAD_ADDRESS] = "descriptor outside guest memory",
-	[VGPU_VIOLATION_INDIRECT_UNAGREED] = "indirect table without INDIRECT_DESC",
-	[VGPU_VIOLATION_UNKNOWN_COMMAND] = "unknown command",
-	[VGPU_VIOLATION_FAILED_COMMAND] = "command answered with an error",
-	[VGPU_VIOLATION_NO_INTERRUPT_ACK] = "interrupt not acknowledged before the next",
-	[VGPU_VIOLATION_REGISTER] = "register access that makes no sense",
+static const struct {
+	const char *text;
+	enum vgpu_severity severity;
+} kinds[VGPU_NUM_VIOLATIONS] = {
+	[VGPU_VIOLATION_NO_VERSION_1] = {"driver did not accept VERSION_1", VGPU_SEVERITY_ERROR},
+	[VGPU_VIOLATION_LONG_REQUEST] = {"request longer than its command", VGPU_SEVERITY_WARNING},
+	[VGPU_VIOLATION_SHORT_REQUEST] = {"request shorter than its command", VGPU_SEVERITY_ERROR},
+	[VGPU_VIOLATION_SHORT_RESPONSE] = {"no room for the whole answer", VGPU_SEVERITY_ERROR},
+	[VGPU_VIOLATION_CHAIN_ORDER] = {"readable descriptor after a writable one",
+					VGPU_SEVERITY_ERROR},
+	[VGPU_VIOLATION_BAD_CHAIN] = {"malformed descriptor chain", VGPU_SEVERITY_ERROR},
+	[VGPU_VIOLATION_BAD_AVAIL] = {"available ring index out of range", VGPU_SEVERITY_ERROR},
+	[VGPU_VIOLATION_BAD_ADDRESS] = {"descriptor outside guest memory", VGPU_SEVERITY_ERROR},
+	[VGPU_VIOLATION_INDIRECT_UNAGREED] = {"indirect table without INDIRECT_DESC",
+					      VGPU_SEVERITY_ERROR},
+	[VGPU_VIOLATION_UNKNOWN_COMMAND] = {"unknown command", VGPU_SEVERITY_ERROR},
+	[VGPU_VIOLATION_FAILED_COMMAND] = {"command answered with an error", VGPU_SEVERITY_WARNING},
+	[VGPU_VIOLATION_NO_INTERRUPT_ACK] = {"interrupt not acknowledged before the next",
+					     VGPU_SEVERITY_WARNING},
+	[VGPU_VIOLATION_REGISTER] = {"register access that makes no sense", VGPU_SEVERITY_ERROR},
 };
 
 const char *vgpu_violation_text(enum vgpu_violation violation)
 {
-	return violation < VGPU_NUM_VIOLATIONS ? violation_texts[violation] : "unknown";
+	return violation < VGPU_NUM_VIOLATIONS ? kinds[violation].text : "unknown";
+}
+
+enum vgpu_severity vgpu_violation_severity(enum vgpu_violation violation)
+{
+	return violation < VGPU_NUM_VIOLATIONS ? kinds[violation].severity : VGPU_SEVERITY_WARNING;
 }
 
 struct vgpu_device *vgpu_device_new(const struct vgpu_device_options *options)
@@ -113,6 +124,10 @@ void vgpu_scanout_set(struct vgpu_device *device, uint32_t scanout_id,
 
 void vgpu_device_reset(struct vgpu_device *device)
 {
+	/* Nobody needs to hear of the reset that comes before anything else. */
+	if (device->started && device->observer != NULL && device->observer->reset != NULL)
+		device->observer->reset(device->observer_opaque, vgpu_now_ns());
+	device->started = false;
 	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
 		device->queues[i] = (struct vgpu_virtqueue){0};
 	for (uint32_t i = 0; i < device->num_scanouts; i++) {
@@ -127,10 +142,6 @@ void vgpu_device_reset(struct vgpu_device *device)
 	device->needs_reset = false;
 	device->held = false;
 	device->refreshed = false;
-	/* Nobody needs to hear of the reset that comes before anything else. */
-	if (device->started && device->observer != NULL && device->observer->reset != NULL)
-		device->observer->reset(device->observer_opaque, vgpu_now_ns());
-	device->started = false;
 }
 
 uint64_t vgpu_device_features(const struct vgpu_device *device)

@@ -8,8 +8,6 @@
 
 #include <linux/virtio_gpu.h>
 
-/* A longer list of backing entries is refused (VG-BAK-008). */
-#define VGPU_BACKING_ENTRIES_MAX 16384u
 /* The longest request: RESOURCE_CREATE_BLOB with its entries. */
 #define VGPU_REQUEST_MAX                                                                           \
 	(sizeof(struct virtio_gpu_resource_create_blob) +                                          \

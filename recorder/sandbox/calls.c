@@ -164,6 +164,8 @@ static int add_rules(scmp_filter_ctx filter, const struct sandbox_options *optio
 	/* Its flags lie in memory, where no filter sees them; clone() is taken instead. */
 	if (ret == 0)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	if (ret == 0 && options->memory_files)
+		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(memfd_create), 0);
 	if (ret == 0 && options->hvisor)
 		ret = allow_ioctl(filter, HVISOR_FINISH_REQ);
 	for (size_t i = 0; i < sizeof(display_ioctls) / sizeof(display_ioctls[0]); i++)

@@ -17,6 +17,7 @@ struct sandbox_options {
 	const char *user;	 /* whom to become: a name or a number; NULL: stay who we are */
 	bool hvisor;		 /* interrupts are injected through its device */
 	bool display;		 /* pictures are shown on a card */
+	bool memory_files;	 /* files are made in memory */
 	bool required;		 /* a kernel that lacks a part of it is an error */
 	void (*log)(void *opaque, const char *line);
 	void *opaque;

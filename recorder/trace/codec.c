@@ -9,12 +9,13 @@
 /* Room for type and length in front of a body whose length is not known yet. */
 #define RECORD_PREFIX 16
 
-#define FLAG_READY     0x1u /* of a queue */
-#define FLAG_ENABLED   0x1u /* of an output */
-#define FLAG_WRITE     0x1u /* of a register access */
-#define FLAG_INTERRUPT 0x1u /* of a request */
-#define FLAG_DROPPED   0x2u
-#define FLAG_STATE     0x4u
+#define FLAG_READY	 0x1u /* of a queue */
+#define FLAG_ENABLED	 0x1u /* of an output */
+#define FLAG_WRITE	 0x1u /* of a register access */
+#define FLAG_INTERRUPT	 0x1u /* of a request */
+#define FLAG_DROPPED	 0x2u
+#define FLAG_STATE	 0x4u
+#define FLAG_START_STATE 0x1u /* of a START */
 
 /* ---- small parts ----------------------------------------------------------- */
 
@@ -72,6 +73,8 @@ static void put_start(struct trace_encoder *encoder, const struct vgpu_trace_rec
 		bytes_put_uint(out, queue->driver);
 		bytes_put_uint(out, queue->device);
 	}
+	if (record->state)
+		bytes_put_uint(out, FLAG_START_STATE);
 }
 
 static void take_start(struct trace_decoder *decoder, struct vgpu_trace_record *record)
@@ -91,6 +94,8 @@ static void take_start(struct trace_decoder *decoder, struct vgpu_trace_record *
 		queue->driver = cursor_uint(in);
 		queue->device = cursor_uint(in);
 	}
+	if (cursor_left(in) > 0)
+		record->state = (cursor_uint(in) & FLAG_START_STATE) != 0;
 }
 
 /* A RESET is nothing but its time. */

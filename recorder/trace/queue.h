@@ -19,8 +19,12 @@ struct trace_queue {
 	size_t reserved;   /* the last of them, that are not published yet */
 };
 
-/* The type of what is no record: those after it go to the next file. */
+/*
+ * The types of what is no record: those after it go to the next file; and those before it
+ * become a trace for the cause that is end.cause, with the violation end.violations[0].
+ */
 #define TRACE_ENTRY_NEXT ((enum vgpu_trace_type)0)
+#define TRACE_ENTRY_DUMP ((enum vgpu_trace_type) - 1)
 
 /* A record in the queue. Its pointers point behind it. */
 struct trace_entry {

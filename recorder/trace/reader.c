@@ -407,19 +407,32 @@ static int begin(struct vgpu_trace_reader *reader, struct vgpu_error *err)
 	return ret;
 }
 
-struct vgpu_trace_reader *vgpu_trace_reader_open(const char *path, struct vgpu_error *err)
+/* Takes the source, which is NULL where there is none. */
+static struct vgpu_trace_reader *open_reader(struct trace_source *source, struct vgpu_error *err)
 {
+	if (source == NULL)
+		return NULL;
 	struct vgpu_trace_reader *reader = calloc(1, sizeof(*reader));
-
 	if (reader == NULL) {
-		vgpu_error_set(err, ENOMEM, "%s: out of memory", path);
+		vgpu_error_set(err, ENOMEM, "%s: out of memory", trace_source_name(source));
+		trace_source_close(source);
 		return NULL;
 	}
-	reader->source = trace_source_open(path, err);
-	if (reader->source != NULL && begin(reader, err) == 0)
+	reader->source = source;
+	if (begin(reader, err) == 0)
 		return reader;
 	vgpu_trace_reader_close(reader);
 	return NULL;
+}
+
+struct vgpu_trace_reader *vgpu_trace_reader_open(const char *path, struct vgpu_error *err)
+{
+	return open_reader(trace_source_open(path, err), err);
+}
+
+struct vgpu_trace_reader *trace_reader_open_fd(int fd, const char *name, struct vgpu_error *err)
+{
+	return open_reader(trace_source_open_fd(fd, name, err), err);
 }
 
 void vgpu_trace_reader_close(struct vgpu_trace_reader *reader)

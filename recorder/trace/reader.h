@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a reader tells those who look at blocks too. */
+/* What a reader is to those who look at blocks too, and to those who wrote into memory. */
 #ifndef VGPU_TRACE_READER_H
 #define VGPU_TRACE_READER_H
 
@@ -16,5 +16,7 @@ struct trace_progress {
 
 /* Of a reader that does not read ahead. */
 const struct trace_progress *trace_reader_progress(const struct vgpu_trace_reader *reader);
+/* Reads an open file, which stays open; name is for people. NULL with a sentence in err. */
+struct vgpu_trace_reader *trace_reader_open_fd(int fd, const char *name, struct vgpu_error *err);
 
 #endif

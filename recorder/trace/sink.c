@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -19,6 +20,8 @@
 #define INDEX_LEVEL 3
 #define END_ROOM    512 /* for the block with the END record */
 #define POLL_MS	    100
+/* MFD_NOEXEC_SEAL, which is newer than some headers. */
+#define NO_EXEC 0x0008u
 
 struct trace_sink {
 	char *path, *part;
@@ -183,28 +186,70 @@ static int open_part(struct trace_sink *sink, struct vgpu_error *err)
 	return begin_file(sink, err);
 }
 
-struct trace_sink *trace_sink_open(const char *path, const char *suffix, struct vgpu_error *err)
+/* With nothing open yet. NULL: no memory. */
+static struct trace_sink *new_sink(const char *path, const char *suffix)
 {
 	struct trace_sink *sink = calloc(1, sizeof(*sink));
 
 	if (sink == NULL)
-		goto no_memory;
+		return NULL;
 	sink->fd = -1;
 	sink->path = strdup(path);
 	sink->zstd = ZSTD_createCCtx();
 	sink->stream = ZSTD_createCCtx();
-	if (sink->path == NULL || sink->zstd == NULL || sink->stream == NULL ||
-	    asprintf(&sink->part, "%s%s", path,
-		     is_device(path) || strcmp(path, "-") == 0 ? "" : suffix) < 0)
-		goto no_memory;
+	if (sink->path != NULL && sink->zstd != NULL && sink->stream != NULL &&
+	    asprintf(&sink->part, "%s%s", path, suffix) >= 0)
+		return sink;
+	trace_sink_close(sink);
+	return NULL;
+}
+
+struct trace_sink *trace_sink_open(const char *path, const char *suffix, struct vgpu_error *err)
+{
+	bool in_place = is_device(path) || strcmp(path, "-") == 0;
+	struct trace_sink *sink = new_sink(path, in_place ? "" : suffix);
+
+	if (sink == NULL) {
+		vgpu_error_set(err, ENOMEM, "%s: out of memory", path);
+		return NULL;
+	}
 	if (open_part(sink, err) == 0)
 		return sink;
 	trace_sink_discard(sink);
 	return NULL;
-no_memory:
-	vgpu_error_set(err, ENOMEM, "%s: out of memory", path);
+}
+
+/* Where the kernel can tell that nobody will run it, some want to be told. */
+static int open_memory(const char *name)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | NO_EXEC);
+
+	return fd < 0 && errno == EINVAL ? memfd_create(name, MFD_CLOEXEC) : fd;
+}
+
+struct trace_sink *trace_sink_open_memory(const char *name, struct vgpu_error *err)
+{
+	struct trace_sink *sink = new_sink(name, "");
+
+	if (sink == NULL) {
+		vgpu_error_set(err, ENOMEM, "%s: out of memory", name);
+		return NULL;
+	}
+	sink->fd = open_memory(name);
+	if (sink->fd < 0)
+		vgpu_error_set(err, errno, "%s: %s", name, strerror(errno));
+	else if (begin_file(sink, err) == 0)
+		return sink;
 	trace_sink_close(sink);
 	return NULL;
+}
+
+int trace_sink_take(struct trace_sink *sink)
+{
+	int fd = sink->fd;
+
+	sink->fd = -1;
+	return fd;
 }
 
 int trace_sink_file_header(struct trace_sink *sink, const uint8_t *header, size_t len)

@@ -26,6 +26,11 @@ struct trace_block_info {
  * header; "-" is the standard output. NULL with a sentence in err; then no new file is left behind.
  */
 struct trace_sink *trace_sink_open(const char *path, const char *suffix, struct vgpu_error *err);
+/* A file in memory, which never gets a name; name is for people. NULL with a sentence in err. */
+struct trace_sink *trace_sink_open_memory(const char *name, struct vgpu_error *err);
+/* The open file, which is the caller's from now on: what was written can be read, and no more is.
+ */
+int trace_sink_take(struct trace_sink *sink);
 /* Replaces the file header, before any block. 0 or a negative errno. */
 int trace_sink_file_header(struct trace_sink *sink, const uint8_t *header, size_t len);
 /*

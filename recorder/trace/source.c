@@ -175,8 +175,16 @@ static int start(struct trace_source *source, struct vgpu_error *err)
 
 /* ---- open, close --------------------------------------------------------------------- */
 
-static bool open_file(struct trace_source *source, const char *path, struct vgpu_error *err)
+static bool open_file(struct trace_source *source, const char *path, int fd, struct vgpu_error *err)
 {
+	if (fd >= 0) {
+		source->fd = fd;
+		source->rewindable = true;
+		if (lseek(fd, 0, SEEK_SET) == 0)
+			return true;
+		vgpu_error_set(err, errno, "%s: %s", path, strerror(errno));
+		return false;
+	}
 	bool standard_input = strcmp(path, "-") == 0;
 
 	source->owned = source->rewindable = !standard_input;
@@ -187,7 +195,7 @@ static bool open_file(struct trace_source *source, const char *path, struct vgpu
 	return false;
 }
 
-struct trace_source *trace_source_open(const char *path, struct vgpu_error *err)
+static struct trace_source *open_source(const char *path, int fd, struct vgpu_error *err)
 {
 	struct trace_source *source = calloc(1, sizeof(*source));
 
@@ -204,7 +212,7 @@ struct trace_source *trace_source_open(const char *path, struct vgpu_error *err)
 		goto no_memory;
 	/* A stream that wants more memory than this is not a recorder's. */
 	ZSTD_DCtx_setParameter(source->stream, ZSTD_d_windowLogMax, TRACE_WINDOW_LOG);
-	if (open_file(source, path, err) && start(source, err) == 0)
+	if (open_file(source, path, fd, err) && start(source, err) == 0)
 		return source;
 	trace_source_close(source);
 	return NULL;
@@ -212,6 +220,16 @@ no_memory:
 	vgpu_error_set(err, ENOMEM, "%s: out of memory", path);
 	trace_source_close(source);
 	return NULL;
+}
+
+struct trace_source *trace_source_open(const char *path, struct vgpu_error *err)
+{
+	return open_source(path, -1, err);
+}
+
+struct trace_source *trace_source_open_fd(int fd, const char *name, struct vgpu_error *err)
+{
+	return open_source(name, fd, err);
 }
 
 void trace_source_close(struct trace_source *source)

@@ -28,6 +28,8 @@ struct trace_block_place {
 
 /* Reads the file header; "-" is standard input. NULL with a sentence in err. */
 struct trace_source *trace_source_open(const char *path, struct vgpu_error *err);
+/* The same of an open file, from its beginning, which stays open; name is for people. */
+struct trace_source *trace_source_open_fd(int fd, const char *name, struct vgpu_error *err);
 void trace_source_close(struct trace_source *source);
 /*
  * The next block that is not part of the index. Returns 1, 0 at the end of a

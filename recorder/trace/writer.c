@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "trace/format.h"
+#include "trace/last.h"
 #include "trace/packer.h"
 #include "trace/queue.h"
 #include "trace/sink.h"
@@ -35,6 +36,7 @@
 
 struct vgpu_trace_writer {
 	struct trace_sink *sink;
+	struct trace_last *last; /* keeps what is written in memory; NULL: there are files */
 	char *path;
 	pthread_t thread;
 	uint64_t queue_limit;
@@ -69,6 +71,8 @@ struct vgpu_trace_writer {
 	unsigned int number; /* of the file; only where there are several */
 	uint64_t begin_ns;   /* of the file */
 	bool next_asked;     /* its end has been put */
+	/* Of the file: requests that no driver sent, and bytes up to the last of them. */
+	uint64_t state_requests, state_bytes;
 	/* Of the files before it. */
 	struct {
 		uint64_t requests, frames, dropped, bytes;
@@ -187,17 +191,28 @@ static int write_metadata(struct vgpu_trace_writer *writer, const char *text,
 	return 0;
 }
 
-/* Opens a file and writes its description. */
-static int begin_file(struct vgpu_trace_writer *writer, struct vgpu_error *err)
+static struct trace_sink *open_sink(struct vgpu_trace_writer *writer, struct vgpu_error *err)
 {
+	if (writer->last != NULL)
+		return trace_sink_open_memory("the last while in memory", err);
 	bool several = writer->rotate_size != 0 || writer->rotate_ns != 0;
 	char *name =
 		several ? vgpu_trace_numbered(writer->path, writer->number) : strdup(writer->path);
 
-	if (name == NULL)
-		return vgpu_error_set(err, ENOMEM, "%s: out of memory", writer->path);
+	if (name == NULL) {
+		vgpu_error_set(err, ENOMEM, "%s: out of memory", writer->path);
+		return NULL;
+	}
 	struct trace_sink *sink = trace_sink_open(name, ".part", err);
 	free(name);
+	return sink;
+}
+
+/* Opens a file and writes its description. */
+static int begin_file(struct vgpu_trace_writer *writer, struct vgpu_error *err)
+{
+	struct trace_sink *sink = open_sink(writer, err);
+
 	if (sink == NULL)
 		return -EIO;
 	trace_sink_close(writer->sink);
@@ -207,6 +222,18 @@ static int begin_file(struct vgpu_trace_writer *writer, struct vgpu_error *err)
 	trace_sink_patience(sink, give_up, writer);
 	trace_packer_begin(&writer->packer, sink);
 	return write_metadata(writer, writer->metadata, err);
+}
+
+/* The file is whole: it gets its name, or is kept in memory with those before it. */
+static int commit(struct vgpu_trace_writer *writer, const struct vgpu_trace_end *end)
+{
+	int ret = writer->last == NULL
+			  ? trace_sink_commit(writer->sink)
+			  : trace_last_add(writer->last, writer->sink, writer->begin_ns,
+					   end->requests - writer->state_requests, end);
+
+	writer->committed = ret == 0;
+	return ret;
 }
 
 /* The file is whole, and what comes is for another one. */
@@ -219,10 +246,9 @@ static int next_file(struct vgpu_trace_writer *writer)
 	pthread_mutex_unlock(&writer->lock);
 	int ret = trace_packer_end(&writer->packer, &end);
 	if (ret == 0)
-		ret = trace_sink_commit(writer->sink);
+		ret = commit(writer, &end);
 	if (ret < 0)
 		return ret;
-	writer->committed = true;
 	writer->number++;
 	uint64_t bytes = trace_sink_written(writer->sink);
 	ret = begin_file(writer, &writer->why_nowhere);
@@ -234,8 +260,40 @@ static int next_file(struct vgpu_trace_writer *writer)
 	writer->before.bytes += bytes;
 	writer->begin_ns = vgpu_now_ns();
 	writer->next_asked = false;
+	writer->state_requests = writer->state_bytes = 0;
 	writer->stats.files += ret == 0;
 	pthread_mutex_unlock(&writer->lock);
+	return ret;
+}
+
+/* All that was put so far, and nothing after it. */
+static int dump_all(struct vgpu_trace_writer *writer, const struct vgpu_trace_end *marks)
+{
+	int ret = next_file(writer);
+
+	trace_last_dump(writer->last,
+			&(struct vgpu_trace_dump){
+				.cause = (enum vgpu_trace_dump_cause)marks->cause,
+				.violation = (enum vgpu_violation)marks->violations[0],
+			});
+	return ret;
+}
+
+static int take_entry(struct vgpu_trace_writer *writer, struct trace_entry *entry)
+{
+	struct vgpu_trace_record *record = &entry->record;
+
+	if (record->type == TRACE_ENTRY_NEXT)
+		return next_file(writer);
+	if (record->type == TRACE_ENTRY_DUMP)
+		return dump_all(writer, &record->end);
+	int ret = trace_packer_put(&writer->packer, record, entry->put_ns);
+	if (record->type == VGPU_TRACE_REQUEST && record->request.state) {
+		pthread_mutex_lock(&writer->lock);
+		writer->state_requests++;
+		writer->state_bytes = trace_sink_written(writer->sink);
+		pthread_mutex_unlock(&writer->lock);
+	}
 	return ret;
 }
 
@@ -248,10 +306,7 @@ static int write_records(struct vgpu_trace_writer *writer)
 		struct trace_entry *entry = wait_for_entry(writer, &done);
 		int ret = 0;
 		if (entry != NULL) {
-			ret = entry->record.type == TRACE_ENTRY_NEXT
-				      ? next_file(writer)
-				      : trace_packer_put(&writer->packer, &entry->record,
-							 entry->put_ns);
+			ret = take_entry(writer, entry);
 			release_entry(writer);
 		}
 		uint64_t deadline = trace_packer_deadline(&writer->packer);
@@ -323,15 +378,15 @@ static void end_early(struct vgpu_trace_writer *writer, int ret)
 	}
 	ret = trace_packer_end_early(&writer->packer, &end, end.lost_requests, end.lost_frames);
 	count_lost(writer, &end);
-	writer->committed = ret == 0 && trace_sink_commit(writer->sink) == 0;
+	if (ret == 0)
+		commit(writer, &end);
 }
 
-static int end_as_asked(struct vgpu_trace_writer *writer)
+static int end_as_asked(struct vgpu_trace_writer *writer, struct vgpu_trace_end *end)
 {
-	struct vgpu_trace_end end = {.cause = VGPU_TRACE_CAUSE_ASKED};
-
-	memcpy(end.violations, writer->violations, sizeof(end.violations));
-	return trace_packer_end(&writer->packer, &end);
+	*end = (struct vgpu_trace_end){.cause = VGPU_TRACE_CAUSE_ASKED};
+	memcpy(end->violations, writer->violations, sizeof(end->violations));
+	return trace_packer_end(&writer->packer, end);
 }
 
 static void begin_thread(struct vgpu_trace_writer *writer)
@@ -344,27 +399,35 @@ static void begin_thread(struct vgpu_trace_writer *writer)
 	pthread_mutex_unlock(&writer->lock);
 }
 
-static void *run(void *opaque)
+static void write_all(struct vgpu_trace_writer *writer)
 {
-	struct vgpu_trace_writer *writer = opaque;
-
-	begin_thread(writer);
+	struct vgpu_trace_end end;
 	int ret = write_records(writer);
 	bool asked = ret == 0 && !vgpu_trace_writer_stats(writer).ended;
 
 	if (asked)
-		ret = end_as_asked(writer);
+		ret = end_as_asked(writer, &end);
 	if (!asked || ret < 0) {
 		end_early(writer, ret);
-		return NULL;
+		return;
 	}
-	ret = trace_sink_commit(writer->sink);
-	writer->committed = ret == 0;
+	ret = commit(writer, &end);
 	pthread_mutex_lock(&writer->lock);
 	update_stats(writer);
 	writer->stats.ended = true;
 	writer->stats.error = -ret;
 	pthread_mutex_unlock(&writer->lock);
+}
+
+static void *run(void *opaque)
+{
+	struct vgpu_trace_writer *writer = opaque;
+
+	begin_thread(writer);
+	write_all(writer);
+	if (writer->last != NULL)
+		trace_last_dump(writer->last,
+				&(struct vgpu_trace_dump){.cause = VGPU_TRACE_DUMP_EXIT});
 	return NULL;
 }
 
@@ -419,6 +482,19 @@ static uint64_t or_default(uint64_t value, uint64_t standard)
 	return value == 0 ? standard : value;
 }
 
+/* Then its segments are what there is instead of files. */
+static int open_last(struct vgpu_trace_writer *writer,
+		     const struct vgpu_trace_writer_options *options, uint64_t window,
+		     struct vgpu_error *err)
+{
+	writer->last = trace_last_new(writer->path, options, window, err);
+	if (writer->last == NULL)
+		return -EIO;
+	writer->rotate_size = trace_last_segment_bytes(writer->last);
+	writer->rotate_ns = trace_last_segment_ns(writer->last);
+	return 0;
+}
+
 struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
 						 const struct vgpu_trace_writer_options *options,
 						 struct vgpu_error *err)
@@ -451,6 +527,8 @@ struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
 		vgpu_error_set(err, ENOMEM, "%s: out of memory", path);
 		goto failed;
 	}
+	if (options->last_ns != 0 && open_last(writer, options, window, err) < 0)
+		goto failed;
 	int ret = begin_file(writer, err);
 	writer->begin_ns = vgpu_now_ns();
 	if (ret == 0) {
@@ -463,6 +541,8 @@ struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
 		return writer;
 	if (writer->sink != NULL)
 		trace_sink_discard(writer->sink);
+	if (writer->last != NULL)
+		trace_last_close(writer->last, &writer->stats, NULL);
 failed:
 	free_writer(writer);
 	return NULL;
@@ -535,7 +615,7 @@ static void count_put(struct vgpu_trace_writer *writer, const struct vgpu_trace_
 	}
 	if (writer->live != NULL)
 		memcpy(writer->violations, writer->live, sizeof(writer->violations));
-	if (record->type == TRACE_ENTRY_NEXT)
+	if (record->type == TRACE_ENTRY_NEXT || record->type == TRACE_ENTRY_DUMP)
 		return;
 	if (record->type == VGPU_TRACE_REQUEST) {
 		stats->requests++;
@@ -575,22 +655,50 @@ bool vgpu_trace_writer_wants_next(struct vgpu_trace_writer *writer)
 		return false;
 	pthread_mutex_lock(&writer->lock);
 	uint64_t bytes = writer->stats.written_bytes - writer->before.bytes;
+	/* In memory, no more than half of all is to be state, however large that is. */
+	uint64_t size = writer->last != NULL && 2 * writer->state_bytes > writer->rotate_size
+				? 2 * writer->state_bytes
+				: writer->rotate_size;
 	bool due =
-		(writer->rotate_size != 0 && bytes >= writer->rotate_size) ||
+		(writer->rotate_size != 0 && bytes >= size) ||
 		(writer->rotate_ns != 0 && vgpu_now_ns() - writer->begin_ns >= writer->rotate_ns);
 	bool wants = due && !writer->next_asked && !writer->stats.ended;
 	pthread_mutex_unlock(&writer->lock);
 	return wants;
 }
 
+static void put_mark(struct vgpu_trace_writer *writer, const struct vgpu_trace_record *mark)
+{
+	pthread_mutex_lock(&writer->lock);
+	writer->next_asked = true;
+	pthread_mutex_unlock(&writer->lock);
+	vgpu_trace_writer_put(writer, mark);
+}
+
 void vgpu_trace_writer_next(struct vgpu_trace_writer *writer)
 {
 	const struct vgpu_trace_record next = {.type = TRACE_ENTRY_NEXT};
 
-	pthread_mutex_lock(&writer->lock);
-	writer->next_asked = true;
-	pthread_mutex_unlock(&writer->lock);
-	vgpu_trace_writer_put(writer, &next);
+	put_mark(writer, &next);
+}
+
+int vgpu_trace_writer_dump(struct vgpu_trace_writer *writer, const struct vgpu_trace_dump *dump)
+{
+	const struct vgpu_trace_record mark = {
+		.type = TRACE_ENTRY_DUMP,
+		.end = {.cause = dump->cause, .violations = {dump->violation}}};
+
+	if (vgpu_trace_writer_stats(writer).ended)
+		return -ESHUTDOWN;
+	if (!trace_last_reserve(writer->last))
+		return -EBUSY;
+	put_mark(writer, &mark);
+	return 0;
+}
+
+bool vgpu_trace_writer_dumps(struct vgpu_trace_writer *writer)
+{
+	return trace_last_busy(writer->last);
 }
 
 char *vgpu_trace_numbered(const char *path, unsigned int number)
@@ -652,6 +760,10 @@ int vgpu_trace_writer_close_stats(struct vgpu_trace_writer *writer,
 	pthread_mutex_unlock(&writer->lock);
 	pthread_join(writer->thread, NULL);
 	int ret = explain(writer, err);
+	if (writer->last != NULL) {
+		int dumped = trace_last_close(writer->last, &writer->stats, ret == 0 ? err : NULL);
+		ret = ret == 0 ? dumped : ret;
+	}
 	if (stats != NULL)
 		*stats = writer->stats;
 	trace_sink_close(writer->sink);
