@@ -64,6 +64,24 @@ static void take_register(struct lint *lint, const struct vgpu_trace_register *r
 			areas[i]->reg(lint, reg);
 }
 
+/*
+ * No driver sent it: the model follows, and nobody is blamed. What the driver did to get
+ * there is not in the trace, and taken for well done.
+ */
+static void take_state(struct lint *lint, const struct vgpu_trace_request *raw)
+{
+	struct lint_request request;
+
+	lint_request_decode(raw, &request);
+	lint_guest_apply(&lint->guest, &request, NULL);
+	struct lint_resource *resource = lint_guest_living(&lint->guest, request.id);
+	if (resource == NULL)
+		return;
+	resource->used = resource->fenced = true;
+	resource->num_pending = 0;
+	resource->transferred = 0;
+}
+
 static void take_request(struct lint *lint, const struct vgpu_trace_request *raw)
 {
 	uint32_t answer = vgpu_message_u32(raw->response, raw->used_len, 0);
@@ -94,6 +112,8 @@ void lint_record(struct lint *lint, const struct vgpu_trace_record *record)
 	switch (record->type) {
 	case VGPU_TRACE_START:
 		take_start(lint, &record->start);
+		/* Whatever was to be asked at first was asked before the trace began. */
+		lint->life.asked_info = lint->life.asked_edid = record->state;
 		break;
 	case VGPU_TRACE_RESET:
 		end_life(lint);
@@ -105,7 +125,10 @@ void lint_record(struct lint *lint, const struct vgpu_trace_record *record)
 		take_register(lint, &record->reg);
 		break;
 	case VGPU_TRACE_REQUEST:
-		take_request(lint, &record->request);
+		if (record->request.state)
+			take_state(lint, &record->request);
+		else
+			take_request(lint, &record->request);
 		break;
 	case VGPU_TRACE_FRAME:
 		lint->sums.frames++;

@@ -17,7 +17,8 @@ tests='a_full_disk_ends_the_recording a_full_file_system_ends_the_recording
 	a_trace_goes_into_a_pipe a_slow_reader_takes_pixels_only a_reader_may_go
 	a_reader_that_does_nothing_is_given_up a_trace_is_not_for_a_terminal
 	a_trace_keeps_to_its_size each_of_several_traces_replays
-	a_trace_of_any_request_replays a_next_trace_that_cannot_be_begun_is_said'
+	a_trace_of_any_request_replays the_last_while_is_written_on_a_signal_and_at_the_end
+	a_next_trace_that_cannot_be_begun_is_said'
 
 # draw SECONDS: a guest that must be served; sets $answers
 draw() {
@@ -246,6 +247,23 @@ a_trace_of_any_request_replays() {
 		exits 0 vgpu-replay --no-golden --quiet "$guest".*.trace
 		rm "$guest".*.trace
 	done
+}
+
+the_last_while_is_written_on_a_signal_and_at_the_end() {
+	recorder_start --socket-path sock --last 5 -o boot.trace
+	draw 0.5
+	[ ! -e boot.000.trace.part ] || fail 'a file is written all the time'
+	kill -USR1 "$recorder"
+	until_is test -e boot.000.trace || fail 'SIGUSR1 writes no trace'
+	draw 0.3
+	ends 0
+	[ -e boot.001.trace ] || fail 'the end writes no trace'
+	for file in boot.*.trace; do
+		whole "$file"
+	done
+	says out 'kept in memory'
+	exits 0 vgpu-trace info boot.000.trace
+	says out '"cause":"'
 }
 
 a_next_trace_that_cannot_be_begun_is_said() {

@@ -87,6 +87,13 @@ vgpu-record --no-sandbox --user nobody zone1 | --no-sandbox goes without
 vgpu-record --max-size 4095 | --max-size=4095
 vgpu-record --socket-path s -o x.trace --max-size 1M --rotate 1M | --max-size is for one trace
 vgpu-record --socket-path s -o - --rotate 1M | -o -: a pipe takes one trace
+vgpu-record --socket-path s -o - --last 1 | -o -: a pipe takes one trace, --last makes many
+vgpu-record --socket-path s -o /dev/null --last 1 | --last makes files
+vgpu-record --socket-path s -o x.trace --last 1 --rotate 1M | --last keeps no file
+vgpu-record --socket-path s -o x.trace --last 1 --max-size 1M | --last keeps no file
+vgpu-record --socket-path s -o x.trace --last-memory 1 | --last-memory is for --last
+vgpu-record --last 0 | --last=0
+vgpu-record --last-memory 0 | --last-memory=0
 vgpu-record --rotate 1 | --rotate=1
 vgpu-record --rotate-time 0 | --rotate-time=0
 vgpu-record --max-size 10X | --max-size=10X

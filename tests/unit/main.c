@@ -46,6 +46,7 @@ extern const struct unit_suite player_suite;
 extern const struct unit_suite blob_replay_suite;
 extern const struct unit_suite replay_suite;
 extern const struct unit_suite rotate_suite;
+extern const struct unit_suite last_suite;
 extern const struct unit_suite report_suite;
 extern const struct unit_suite replay_report_suite;
 
@@ -90,6 +91,7 @@ static const struct unit_suite *const suites[] = {
 	&blob_replay_suite,
 	&replay_suite,
 	&rotate_suite,
+	&last_suite,
 	&report_suite,
 	&replay_report_suite,
 	/* clang-format on */
