@@ -257,11 +257,11 @@ the_last_while_is_written_on_a_signal_and_at_the_end() {
 	until_is test -e boot.000.trace || fail 'SIGUSR1 writes no trace'
 	draw 0.3
 	ends 0
+	says out 'kept in memory'
 	[ -e boot.001.trace ] || fail 'the end writes no trace'
 	for file in boot.*.trace; do
 		whole "$file"
 	done
-	says out 'kept in memory'
 	exits 0 vgpu-trace info boot.000.trace
 	says out '"cause":"'
 }
