@@ -279,27 +279,62 @@ static void note_read(struct vgpu_reads *reads, uint64_t gpa, uint32_t len, cons
 	reads->list[reads->num++] = (struct vgpu_guest_read){.gpa = gpa, .len = len, .data = data};
 }
 
-static int copy_entry(const struct vgpu_memory *memory, uint64_t gpa, uint8_t *to, uint32_t len,
-		      struct vgpu_reads *reads)
+/*
+ * A page is copied in blocks that the compiler makes plain loads and stores of: with
+ * a call of memcpy() for each page, the copy takes about a third longer.
+ */
+#define BLOCK_BYTES 128u
+/* Longer pieces are left to memcpy(). */
+#define BLOCKS_MAX 16384u
+#define CACHE_LINE 64u
+
+/*
+ * What comes next is guessed by no processor where pages lie anywhere, but it is in
+ * the list: its first bytes are fetched while these are copied. The rest a processor
+ * fetches by itself once a copy has begun.
+ */
+struct ahead {
+	const uint8_t *host;
+	uint64_t len;
+};
+#define AHEAD_MAX 2048u
+
+static struct ahead look_ahead(const struct vgpu_memory *memory,
+			       const struct vgpu_backing_entry *entry)
 {
-	if (vgpu_memory_read(memory, gpa, to, len) != len)
-		return -EFAULT;
-	note_read(reads, gpa, len, to);
-	return 0;
+	struct ahead ahead = {.len = entry->len < AHEAD_MAX ? entry->len : AHEAD_MAX};
+
+	ahead.host = memory->translate(memory->opaque, entry->gpa, &ahead.len);
+	if (ahead.host == NULL)
+		ahead.len = 0;
+	return ahead;
 }
 
-/* As much as a processor fetches by itself only once a copy has begun. */
-#define AHEAD_BYTES 1024u
-#define CACHE_LINE  64u
-
-/* Pages that lie anywhere are guessed by no processor, but they are in the list. */
-static void fetch_ahead(const struct vgpu_memory *memory, const struct vgpu_backing_entry *entry)
+static void copy(uint8_t *to, const uint8_t *from, uint64_t len, struct ahead ahead)
 {
-	uint64_t len = entry->len < AHEAD_BYTES ? entry->len : AHEAD_BYTES;
-	const uint8_t *host = memory->translate(memory->opaque, entry->gpa, &len);
+	uint64_t at = 0;
 
-	for (uint64_t at = 0; host != NULL && at < len; at += CACHE_LINE)
-		__builtin_prefetch(host + at);
+	for (; len <= BLOCKS_MAX && at + BLOCK_BYTES <= len; at += BLOCK_BYTES) {
+		for (uint64_t line = at; line < at + BLOCK_BYTES && line < ahead.len;
+		     line += CACHE_LINE)
+			__builtin_prefetch(ahead.host + line);
+		memcpy(to + at, from + at, BLOCK_BYTES);
+	}
+	memcpy(to + at, from + at, len - at);
+}
+
+static int copy_entry(const struct vgpu_memory *memory, uint64_t gpa, uint8_t *to, uint32_t len,
+		      struct ahead ahead, struct vgpu_reads *reads)
+{
+	for (uint64_t done = 0, piece; done < len; done += piece) {
+		piece = len - done;
+		const uint8_t *from = memory->translate(memory->opaque, gpa + done, &piece);
+		if (from == NULL)
+			return -EFAULT;
+		copy(to + done, from, piece, ahead);
+	}
+	note_read(reads, gpa, len, to);
+	return 0;
 }
 
 /* len bytes of the backing from offset, or as many as there are. */
@@ -317,9 +352,10 @@ static int gather(const struct vgpu_resource *resource, const struct vgpu_memory
 		}
 		uint32_t skip = (uint32_t)(offset - at->start);
 		uint32_t piece = entry->len - skip < len ? entry->len - skip : (uint32_t)len;
+		struct ahead ahead = {0};
 		if (piece < len && at->entry + 1 < resource->num_backing)
-			fetch_ahead(memory, entry + 1);
-		int rc = copy_entry(memory, entry->gpa + skip, to, piece, reads);
+			ahead = look_ahead(memory, entry + 1);
+		int rc = copy_entry(memory, entry->gpa + skip, to, piece, ahead, reads);
 		if (rc != 0)
 			return rc;
 		to += piece;

@@ -114,9 +114,10 @@ static int measure(struct bench_report *report, uint32_t width, uint32_t height,
 			.kind = BENCH_AT_LEAST,
 			.bar = 0.8,
 			.why = "each page is a copy of its own, for which the processor begins to "
-			       "fetch anew; of the next one the first KiB is asked for ahead. One "
-			       "memcpy() of a picture larger than the cache also writes past it: "
-			       "the copy would have to choose its stores by the whole transfer",
+			       "fetch anew; of the next one the first 2 KiB are asked for while "
+			       "this one is copied. One memcpy() of a picture larger than the "
+			       "cache also writes past it: the copy would have to choose its "
+			       "stores by the whole transfer",
 		};
 
 		snprintf(row.what, sizeof(row.what), "%ux%u, %s backing", width, height,
