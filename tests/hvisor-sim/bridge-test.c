@@ -114,7 +114,7 @@ static void full_ring(void)
 		fixture_pause(&fixture);
 		uint64_t before = num_requests(fixture.sim);
 		pthread_t thread = start_vcpu(&job);
-		for (int i = 0; i < 5000 && num_requests(fixture.sim) - before < 31; i++)
+		for (int i = 0; i < 60000 && num_requests(fixture.sim) - before < 31; i++)
 			usleep(1000);
 		usleep(50000);
 		CU_ASSERT_EQUAL(num_requests(fixture.sim) - before, 31);

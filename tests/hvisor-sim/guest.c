@@ -16,7 +16,7 @@
 #define MAX_CHAINS  16
 #define MAX_WORDS   16
 #define MAX_ENTRIES 256
-#define TIMEOUT_NS  5000000000ull
+#define TIMEOUT_NS  60000000000ull
 
 struct queue {
 	uint64_t desc, avail, used;

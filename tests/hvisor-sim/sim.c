@@ -145,7 +145,7 @@ static uint64_t flag_of(const struct sim *sim, unsigned int cpu)
  */
 static void wait_for_polls(struct sim *sim)
 {
-	uint64_t deadline = deadline_ns(200);
+	uint64_t deadline = deadline_ns(10000);
 
 	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
 		struct vcpu *vcpu = &sim->vcpus[cpu];
@@ -584,7 +584,7 @@ void sim_default_options(struct sim_options *options)
 		.zonex_ipa = 0x40000000,
 		.ram_size = 0x30000000,
 		.first_cpu = 2,
-		.timeout_ms = 5000,
+		.timeout_ms = 60000,
 	};
 }
 

@@ -27,7 +27,7 @@ struct recording {
 /* Until the next request comes to a file that has only the state. */
 static void wait_for_file(struct recording *recording, uint64_t files)
 {
-	for (int i = 0; i < 5000; i++) {
+	for (int i = 0; i < 60000; i++) {
 		if (vgpu_trace_writer_stats(recording->writer).files > files)
 			return;
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);

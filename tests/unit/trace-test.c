@@ -46,11 +46,12 @@ static void wait_for_disk(struct vgpu_trace_writer *writer)
 {
 	uint64_t before = vgpu_trace_writer_stats(writer).written_bytes;
 
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 30000; i++) {
 		nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 		if (vgpu_trace_writer_stats(writer).written_bytes > before)
 			return;
 	}
+	CU_FAIL("nothing is written");
 }
 
 static off_t file_size(const char *path)
@@ -502,7 +503,7 @@ static void ends_cleanly_when_the_disk_is_full(void)
 	setrlimit(RLIMIT_FSIZE, &small);
 	for (int i = 0; i < COUNT; i++)
 		put_transfer(writer, data + (size_t)i * LEN, LEN, 4096);
-	for (int i = 0; i < 5000 && vgpu_trace_writer_stats(writer).error == 0; i++)
+	for (int i = 0; i < 60000 && vgpu_trace_writer_stats(writer).error == 0; i++)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	setrlimit(RLIMIT_FSIZE, &old);
 	CU_ASSERT_EQUAL(vgpu_trace_writer_stats(writer).error, EFBIG);
@@ -628,19 +629,21 @@ static void is_named_part_until_closed(void)
 static void writes_within_a_moment(void)
 {
 	char path[TRACE_FILE_PATH];
-	struct timespec pause = {.tv_nsec = 5000000};
+	uint64_t least = UINT64_MAX;
 
 	trace_file_path(path);
 	struct vgpu_trace_writer *writer = open_writer(path, 0, 0);
-	uint64_t before = vgpu_trace_writer_stats(writer).written_bytes;
-	uint64_t begin = vgpu_now_ns();
-	put_transfer(writer, NULL, 0, 0);
-	while (vgpu_trace_writer_stats(writer).written_bytes == before)
-		nanosleep(&pause, NULL);
-	uint64_t taken = vgpu_now_ns() - begin;
-	CU_ASSERT(taken > 50000000);
-	/* 100 ms, and much for a machine that is busy. */
-	CU_ASSERT(taken < 2000000000);
+	/* 100 ms, and much for a machine that is busy, which it need not be each time. */
+	for (int i = 0; i < 10 && least >= 1000000000; i++) {
+		uint64_t begin = vgpu_now_ns();
+
+		put_transfer(writer, NULL, 0, 0);
+		wait_for_disk(writer);
+		uint64_t taken = vgpu_now_ns() - begin;
+		CU_ASSERT(taken > 50000000);
+		least = taken < least ? taken : least;
+	}
+	CU_ASSERT(least < 1000000000);
 	close_writer(writer);
 	trace_file_remove(path);
 }

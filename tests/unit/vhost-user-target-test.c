@@ -208,7 +208,7 @@ static void an_answer_interrupts(void)
 	open_bench(&bench);
 	CU_ASSERT_EQUAL(reg(&bench, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
 	CU_ASSERT_EQUAL(create(&bench, 1), VIRTIO_GPU_RESP_OK_NODATA);
-	for (unsigned int i = 0; i < 1000; i++, usleep(1000))
+	for (unsigned int i = 0; i < 60000; i++, usleep(1000))
 		if (reg(&bench, VIRTIO_MMIO_INTERRUPT_STATUS) != 0)
 			break;
 	CU_ASSERT_EQUAL(reg(&bench, VIRTIO_MMIO_INTERRUPT_STATUS), 1);
@@ -260,7 +260,7 @@ static void a_broken_queue_asks_for_a_reset(void)
 	avail[2] = htole16(500);
 	__atomic_store_n(&avail[1], htole16(1), __ATOMIC_RELEASE);
 	set_reg(&bench, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
-	for (unsigned int i = 0; i < 1000; i++, usleep(1000))
+	for (unsigned int i = 0; i < 60000; i++, usleep(1000))
 		if ((reg(&bench, VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET) != 0)
 			break;
 	CU_ASSERT_NOT_EQUAL(reg(&bench, VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET, 0);
