@@ -565,7 +565,7 @@ static void keeps_to_a_size(void)
 
 static void says_that_the_file_was_removed(void)
 {
-	char path[TRACE_FILE_PATH], part[TRACE_FILE_PATH + 8];
+	char path[TRACE_FILE_PATH] = "", part[TRACE_FILE_PATH + 8];
 	struct vgpu_error err = {0};
 
 	trace_file_path(path);

@@ -348,10 +348,12 @@ static bool receive_header(int fd, struct script *script, struct vhost_user_head
 	if (recvmsg(fd, &msg, MSG_WAITALL | MSG_CMSG_CLOEXEC) != sizeof(*header))
 		return false;
 	const struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-	if (cmsg != NULL && cmsg->cmsg_type == SCM_RIGHTS) {
+	if (cmsg == NULL || cmsg->cmsg_type != SCM_RIGHTS)
+		return true;
+	for (size_t i = 0; i < (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
 		int file;
 
-		memcpy(&file, CMSG_DATA(cmsg), sizeof(file));
+		memcpy(&file, CMSG_DATA(cmsg) + i * sizeof(file), sizeof(file));
 		if (header->request == VHOST_USER_SET_MEM_TABLE && ftruncate(file, 0) == 0)
 			atomic_fetch_add(&script->cut, 1);
 		close(file);
