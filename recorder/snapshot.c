@@ -11,7 +11,7 @@
  */
 #define SPARE_GPA     (1ull << 46)
 #define PIECE_SIZE    (32u << 20)
-#define CURSOR_PIXELS (VGPU_CURSOR_SIZE * VGPU_CURSOR_SIZE)
+#define CURSOR_PIXELS ((size_t)VGPU_CURSOR_SIZE * VGPU_CURSOR_SIZE)
 
 _Static_assert(sizeof(struct vgpu_snapshot_room) >= 4 * CURSOR_PIXELS, "a cursor has room");
 

@@ -56,7 +56,8 @@ static uint32_t equal_pixels(const uint8_t *a, const uint8_t *b, uint32_t num)
 {
 	uint32_t n = 0;
 
-	while (num - n >= STEP && memcmp(a + 3 * (size_t)n, b + 3 * (size_t)n, 3 * STEP) == 0)
+	while (num - n >= STEP &&
+	       memcmp(a + 3 * (size_t)n, b + 3 * (size_t)n, 3 * (size_t)STEP) == 0)
 		n += STEP;
 	return n;
 }
