@@ -251,8 +251,8 @@ a_trace_of_any_request_replays() {
 
 the_last_while_is_written_on_a_signal_and_at_the_end() {
 	recorder_start --socket-path sock --last 5 -o boot.trace
-	draw 0.5
 	[ ! -e boot.000.trace.part ] || fail 'a file is written all the time'
+	draw 0.5
 	kill -USR1 "$recorder"
 	until_is test -e boot.000.trace || fail 'SIGUSR1 writes no trace'
 	draw 0.3
