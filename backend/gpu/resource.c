@@ -310,7 +310,7 @@ static struct ahead look_ahead(const struct vgpu_memory *memory,
 	return ahead;
 }
 
-static void copy(uint8_t *to, const uint8_t *from, uint64_t len, struct ahead ahead)
+static void copy_pixels(uint8_t *to, const uint8_t *from, uint64_t len, struct ahead ahead)
 {
 	uint64_t at = 0;
 
@@ -331,7 +331,7 @@ static int copy_entry(const struct vgpu_memory *memory, uint64_t gpa, uint8_t *t
 		const uint8_t *from = memory->translate(memory->opaque, gpa + done, &piece);
 		if (from == NULL)
 			return -EFAULT;
-		copy(to + done, from, piece, ahead);
+		copy_pixels(to + done, from, piece, ahead);
 	}
 	note_read(reads, gpa, len, to);
 	return 0;
