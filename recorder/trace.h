@@ -248,6 +248,16 @@ void vgpu_trace_reader_read_ahead(struct vgpu_trace_reader *reader);
  * Only before the first record; later it changes nothing.
  */
 void vgpu_trace_reader_skim(struct vgpu_trace_reader *reader);
+/*
+ * From the next request on, requests come without their data, which can be copied to where
+ * it is wanted instead.
+ */
+void vgpu_trace_reader_hold_data(struct vgpu_trace_reader *reader);
+/*
+ * Copies the next len bytes, from the first on, of the data of the request that the last
+ * call has delivered; nothing after its data_len, or where that is dropped or skimmed.
+ */
+void vgpu_trace_reader_copy_data(struct vgpu_trace_reader *reader, uint8_t *to, uint64_t len);
 /* Back to the first record. -ESPIPE on standard input. */
 int vgpu_trace_reader_rewind(struct vgpu_trace_reader *reader, struct vgpu_error *err);
 

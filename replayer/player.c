@@ -80,13 +80,9 @@ static int plan_request(struct vgpu_player *player, const struct vgpu_trace_requ
 {
 	/* As if it were an indirect chain, which some targets get instead. */
 	uint64_t size = vgpu_driver_arena_size(request->descs, request->num_descs, 0);
-	uint64_t data_len = 0;
 
-	for (size_t i = 0; i < request->num_segments; i++)
-		data_len += request->segments[i].len;
 	if (request->queue >= VGPU_NUM_QUEUES || request->num_descs == 0 ||
-	    size > VGPU_PLAYER_CHAIN_MAX ||
-	    (request->data != NULL && data_len != request->data_len))
+	    size > VGPU_PLAYER_CHAIN_MAX)
 		return vgpu_error_set(err, EINVAL,
 				      "request %llu: queue %u, %u descriptors, %llu bytes: "
 				      "nothing that can be played",
@@ -184,6 +180,7 @@ struct vgpu_player *vgpu_player_new(struct vgpu_trace_reader *reader, struct vgp
 	player->reader = reader;
 	vgpu_trace_reader_read_ahead(reader);
 	vgpu_trace_reader_skim(reader);
+	vgpu_trace_reader_hold_data(reader);
 	if (plan(player, err) < 0) {
 		vgpu_player_free(player);
 		return NULL;
@@ -338,9 +335,7 @@ static int play_outputs(struct play *play, const struct vgpu_trace_outputs *outp
 static int place_memory(struct play *play, const struct vgpu_trace_request *request,
 			struct vgpu_error *err)
 {
-	const uint8_t *data = request->data;
-
-	if (data == NULL)
+	if (request->dropped)
 		return 0;
 	for (size_t i = 0; i < request->num_segments; i++) {
 		const struct vgpu_trace_segment *segment = &request->segments[i];
@@ -353,8 +348,8 @@ static int place_memory(struct play *play, const struct vgpu_trace_request *requ
 					   &offset))
 			return trace_fault(play, vgpu_error_set(err, EBADMSG,
 								"trace changed while it played"));
-		memcpy(play->target->memory + offset, data, segment->len);
-		data += segment->len;
+		vgpu_trace_reader_copy_data(play->player->reader, play->target->memory + offset,
+					    segment->len);
 	}
 	return 0;
 }

@@ -7,16 +7,14 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* One that is read, one that waits, and one whose records are being taken. */
-#define SLOTS 3
+/* Blocks that wait: as many as one picture takes. */
+#define SLOTS 4
 
 struct slot {
 	int ret; /* of trace_source_next() */
 	struct vgpu_error err;
 	struct trace_block block;
 	struct trace_block_place place;
-	uint8_t *buffer;
-	size_t capacity;
 };
 
 struct trace_ahead {
@@ -24,7 +22,6 @@ struct trace_ahead {
 	pthread_t thread;
 	struct slot slots[SLOTS];
 	unsigned int next; /* slot to be taken */
-	bool taken;	   /* the slot before that is in use */
 
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t changed;
@@ -49,9 +46,7 @@ static void fill(struct trace_source *source, struct slot *slot)
 	if (slot->ret <= 0)
 		return;
 	describe(source, &slot->block);
-	int ret = trace_source_keep(source, &slot->block, &slot->buffer, &slot->capacity);
-	if (ret < 0)
-		slot->ret = trace_source_fail(source, &slot->err, -ret, "out of memory");
+	trace_source_take(source, &slot->block);
 }
 
 static void *run(void *opaque)
@@ -91,8 +86,10 @@ static int start_thread(struct trace_ahead *ahead)
 
 static void free_all(struct trace_ahead *ahead)
 {
-	for (unsigned int i = 0; i < SLOTS; i++)
-		free(ahead->slots[i].buffer);
+	for (; ahead->filled > 0; ahead->filled--, ahead->next = (ahead->next + 1) % SLOTS)
+		if (ahead->slots[ahead->next].ret > 0)
+			trace_pool_put(trace_source_pool(ahead->source),
+				       ahead->slots[ahead->next].block.buffer);
 	pthread_cond_destroy(&ahead->changed);
 	pthread_mutex_destroy(&ahead->lock);
 	free(ahead);
@@ -131,20 +128,19 @@ int trace_ahead_next(struct trace_ahead *ahead, struct trace_block *block,
 	struct slot *slot = &ahead->slots[ahead->next];
 
 	pthread_mutex_lock(&ahead->lock);
-	ahead->filled -= ahead->taken;
-	pthread_cond_signal(&ahead->changed);
 	while (ahead->filled == 0)
 		pthread_cond_wait(&ahead->changed, &ahead->lock);
-	pthread_mutex_unlock(&ahead->lock);
-	ahead->taken = true;
+	int ret = slot->ret;
 	*block = slot->block;
 	*place = slot->place;
 	/* Of the end and of errors it says the same again, as nothing comes after them. */
-	if (slot->ret > 0)
+	if (ret > 0) {
 		ahead->next = (ahead->next + 1) % SLOTS;
-	else
-		ahead->taken = false;
-	if (slot->ret < 0 && err != NULL)
+		ahead->filled--;
+		pthread_cond_signal(&ahead->changed);
+	}
+	pthread_mutex_unlock(&ahead->lock);
+	if (ret < 0 && err != NULL)
 		*err = slot->err;
-	return slot->ret;
+	return ret;
 }

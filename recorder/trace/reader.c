@@ -15,10 +15,23 @@
 /* A shorter file is read before a thread has begun to. */
 #define AHEAD_SIZE (256u << 10)
 
+struct chunk {
+	const uint8_t *data;
+	uint32_t end; /* where it would end if all chunks lay one after the other */
+};
+
+/* How far the data of a request has been copied: up to some byte of some chunk of a reference. */
+struct copying {
+	size_t ref;
+	uint32_t chunk; /* of the reference */
+	uint64_t at;	/* byte of the chunk */
+	uint64_t left;	/* bytes of the data; 0: there is none, or it may not be there any more */
+};
+
 struct vgpu_trace_reader {
 	struct trace_source *source;
 	struct trace_ahead *ahead; /* has the source; NULL: blocks are read as they are needed */
-	bool read_ahead, skim;
+	bool read_ahead, skim, hold_data;
 	struct trace_block_place place; /* of the block at hand */
 	char *metadata;
 	struct trace_decoder decoder;
@@ -28,10 +41,16 @@ struct vgpu_trace_reader {
 	uint64_t in_block; /* records taken from it */
 	bool any_records;  /* a RECORDS block was seen */
 
-	/* The content table: chunk i is what lies between ends[i - 1] and ends[i]. */
-	struct bytes content;
-	uint32_t *ends;
+	struct trace_buffer *at_hand; /* what block lies in */
+	uint64_t new_content;	      /* bytes of the content table that lie there */
+	size_t old_chunks;	      /* those from there on */
+
+	/* The content table: its bytes stay in the blocks that they came in. */
+	struct chunk *chunks;
 	size_t num_chunks, chunks_capacity;
+	uint64_t content_len;
+	struct trace_buffer *kept;
+	struct copying copying;
 	uint8_t *data; /* of a request, put together from chunks */
 	size_t data_capacity;
 
@@ -64,7 +83,7 @@ static int fail_here(const struct vgpu_trace_reader *reader, struct vgpu_error *
 
 /* ---- content ----------------------------------------------------------------------- */
 
-static bool grow_ends(struct vgpu_trace_reader *reader, size_t count)
+static bool grow_chunks(struct vgpu_trace_reader *reader, size_t count)
 {
 	size_t capacity = reader->chunks_capacity == 0 ? 256 : reader->chunks_capacity;
 
@@ -72,10 +91,10 @@ static bool grow_ends(struct vgpu_trace_reader *reader, size_t count)
 		return true;
 	while (capacity < count)
 		capacity *= 2;
-	uint32_t *ends = reallocarray(reader->ends, capacity, sizeof(*ends));
-	if (ends == NULL)
+	struct chunk *chunks = reallocarray(reader->chunks, capacity, sizeof(*chunks));
+	if (chunks == NULL)
 		return false;
-	reader->ends = ends;
+	reader->chunks = chunks;
 	reader->chunks_capacity = capacity;
 	return true;
 }
@@ -90,28 +109,84 @@ static int take_content(struct vgpu_trace_reader *reader, struct cursor *in)
 
 	if (in->why == NULL && size == 0)
 		cursor_fail(in, "no content");
-	if (size > TRACE_MAX_CONTENT - reader->content.len)
+	if (size > TRACE_MAX_CONTENT - reader->content_len)
 		cursor_fail(in, "more bytes than the content table takes");
 	const uint8_t *bytes = cursor_take(in, size);
 	if (bytes == NULL)
 		return -EBADMSG;
-	if (!grow_ends(reader, reader->num_chunks + count) ||
-	    (!reader->skim && !bytes_reserve(&reader->content, size))) {
+	if (!grow_chunks(reader, reader->num_chunks + count)) {
 		cursor_fail(in, "out of memory");
 		return -ENOMEM;
 	}
-	for (uint64_t i = 1; i <= count; i++)
-		reader->ends[reader->num_chunks++] = (uint32_t)(reader->content.len + i * len);
-	if (reader->skim)
-		reader->content.len += size;
-	else
-		bytes_put(&reader->content, bytes, size);
+	for (uint64_t i = 0; i < count; i++) {
+		reader->content_len += len;
+		reader->chunks[reader->num_chunks++] =
+			(struct chunk){bytes + i * len, (uint32_t)reader->content_len};
+	}
+	reader->new_content += size;
+	return 0;
+}
+
+static void forget_content(struct vgpu_trace_reader *reader)
+{
+	while (reader->kept != NULL) {
+		struct trace_buffer *buffer = reader->kept;
+
+		reader->kept = buffer->next;
+		trace_pool_put(trace_source_pool(reader->source), buffer);
+	}
+	reader->num_chunks = 0;
+	reader->content_len = 0;
+}
+
+/* Moves the content of the block at hand to a buffer that holds nothing else. */
+static bool condense(struct vgpu_trace_reader *reader)
+{
+	struct trace_pool *pool = trace_source_pool(reader->source);
+	struct trace_buffer *buffer = trace_pool_get(pool, reader->new_content);
+	uint64_t done = 0;
+
+	if (buffer == NULL)
+		return false;
+	for (size_t i = reader->old_chunks; i < reader->num_chunks; i++) {
+		struct chunk *chunk = &reader->chunks[i];
+		uint32_t len = chunk->end - (i == 0 ? 0 : chunk[-1].end);
+
+		memcpy(buffer->data + done, chunk->data, len);
+		chunk->data = buffer->data + done;
+		done += len;
+	}
+	trace_pool_put(pool, reader->at_hand);
+	reader->at_hand = buffer;
+	return true;
+}
+
+/*
+ * What the content table needs of the block at hand is kept. So that no file makes the
+ * reader keep much more than the table's limit, it is copied out of where it is little.
+ */
+static int leave_block(struct vgpu_trace_reader *reader)
+{
+	uint64_t content = reader->skim ? 0 : reader->new_content;
+	struct trace_buffer *buffer;
+
+	if (content > 0 && content < reader->at_hand->capacity / 2 && !condense(reader))
+		return -ENOMEM;
+	buffer = reader->at_hand;
+	reader->at_hand = NULL;
+	reader->new_content = 0;
+	if (content > 0) {
+		buffer->next = reader->kept;
+		reader->kept = buffer;
+	} else {
+		trace_pool_put(trace_source_pool(reader->source), buffer);
+	}
 	return 0;
 }
 
 static uint64_t chunk_begin(const struct vgpu_trace_reader *reader, uint32_t id)
 {
-	return id == 0 ? 0 : reader->ends[id - 1];
+	return id == 0 ? 0 : reader->chunks[id - 1].end;
 }
 
 /* Bytes of one pass over the chunks of a reference; checked by measure_refs(). */
@@ -119,7 +194,7 @@ static uint64_t ref_size(const struct vgpu_trace_reader *reader, const struct tr
 {
 	uint32_t last = ref->repeat ? ref->start : ref->start + ref->count - 1;
 
-	return reader->ends[last] - chunk_begin(reader, ref->start);
+	return reader->chunks[last].end - chunk_begin(reader, ref->start);
 }
 
 /* The references must be inside the table and make up exactly the data. */
@@ -141,27 +216,48 @@ static bool measure_refs(const struct vgpu_trace_reader *reader, uint64_t data_l
 	return total == data_len;
 }
 
-static void gather(struct vgpu_trace_reader *reader)
+void vgpu_trace_reader_copy_data(struct vgpu_trace_reader *reader, uint8_t *to, uint64_t len)
 {
-	uint8_t *to = reader->data;
+	struct copying *at = &reader->copying;
 
-	for (size_t i = 0; i < reader->decoder.num_refs; i++) {
-		const struct trace_ref *ref = &reader->decoder.refs[i];
-		const uint8_t *from = reader->content.data + chunk_begin(reader, ref->start);
-		uint64_t size = ref_size(reader, ref);
+	while (len > 0 && at->left > 0) {
+		const struct trace_ref *ref = &reader->decoder.refs[at->ref];
+		uint32_t id = ref->start + (ref->repeat ? 0 : at->chunk);
+		uint64_t size = reader->chunks[id].end - chunk_begin(reader, id) - at->at;
+		uint64_t part = size < len ? size : len;
 
-		for (uint32_t n = ref->repeat ? ref->count : 1; n > 0; n--) {
-			memcpy(to, from, size);
-			to += size;
+		memcpy(to, reader->chunks[id].data + at->at, part);
+		to += part;
+		len -= part;
+		at->at += part;
+		at->left -= part;
+		if (part < size)
+			return;
+		at->at = 0;
+		if (++at->chunk == ref->count) {
+			at->chunk = 0;
+			at->ref++;
 		}
 	}
+}
+
+/* The data of a request where it lies in one piece; otherwise NULL. */
+static const uint8_t *find_whole(const struct vgpu_trace_reader *reader)
+{
+	const struct trace_ref *ref = &reader->decoder.refs[0];
+	const struct chunk *chunk = &reader->chunks[ref->start];
+
+	if (reader->decoder.num_refs != 1 || (ref->repeat && ref->count > 1))
+		return NULL;
+	for (uint32_t i = 1; i < ref->count; i++)
+		if (chunk[i - 1].data + (chunk[i].end - chunk[i - 1].end) != chunk[i].data)
+			return NULL;
+	return chunk->data;
 }
 
 static int fill_data(struct vgpu_trace_reader *reader, struct vgpu_trace_request *request,
 		     struct cursor *in)
 {
-	const struct trace_decoder *decoder = &reader->decoder;
-
 	if (request->dropped)
 		return 0;
 	if (!measure_refs(reader, request->data_len)) {
@@ -170,19 +266,21 @@ static int fill_data(struct vgpu_trace_reader *reader, struct vgpu_trace_request
 	}
 	if (request->data_len == 0 || reader->skim)
 		return 0;
-	/* New content lies in the table in one piece: no need to copy it. */
-	if (decoder->num_refs == 1 && (!decoder->refs[0].repeat || decoder->refs[0].count == 1)) {
-		request->data = reader->content.data + chunk_begin(reader, decoder->refs[0].start);
+	reader->copying.left = request->data_len;
+	if (reader->hold_data)
 		return 0;
-	}
+	request->data = find_whole(reader);
+	if (request->data != NULL)
+		return 0;
 	uint8_t *data = array_reserve(reader->data, &reader->data_capacity, request->data_len, 1);
 	if (data == NULL) {
 		cursor_fail(in, "out of memory");
 		return -ENOMEM;
 	}
 	reader->data = data;
-	gather(reader);
+	vgpu_trace_reader_copy_data(reader, data, request->data_len);
 	request->data = data;
+	reader->copying = (struct copying){.left = request->data_len};
 	return 0;
 }
 
@@ -191,16 +289,27 @@ static int fill_data(struct vgpu_trace_reader *reader, struct vgpu_trace_request
 static int read_block(struct vgpu_trace_reader *reader, struct trace_block *block,
 		      struct vgpu_error *err)
 {
-	if (reader->ahead != NULL)
-		return trace_ahead_next(reader->ahead, block, &reader->place, err);
-	int ret = trace_source_next(reader->source, block, err);
-	reader->place = trace_source_place(reader->source);
+	int ret = leave_block(reader);
+
+	if (ret < 0)
+		return fail_here(reader, err, -ret, "out of memory");
+	if (reader->ahead != NULL) {
+		ret = trace_ahead_next(reader->ahead, block, &reader->place, err);
+	} else {
+		ret = trace_source_next(reader->source, block, err);
+		reader->place = trace_source_place(reader->source);
+		if (ret > 0)
+			trace_source_take(reader->source, block);
+	}
+	if (ret > 0)
+		reader->at_hand = block->buffer;
+	reader->old_chunks = reader->num_chunks;
 	return ret;
 }
 
 static int read_metadata(struct vgpu_trace_reader *reader, struct vgpu_error *err)
 {
-	struct trace_block block;
+	struct trace_block block = {0};
 	int ret = read_block(reader, &block, err);
 
 	if (ret == 0 || (ret > 0 && block.type != TRACE_BLOCK_META))
@@ -237,8 +346,8 @@ static int enter_records(struct vgpu_trace_reader *reader, const struct trace_bl
 	if (reader->ahead == NULL)
 		trace_source_describe(reader->source, reader->base_ns, requests, frames);
 	if ((block->flags & TRACE_FLAG_RESTART) != 0) {
-		reader->num_chunks = 0;
-		reader->content.len = 0;
+		forget_content(reader);
+		reader->old_chunks = 0;
 	} else if (!reader->any_records) {
 		return fail_here(reader, err, EBADMSG, "first records, but not a restart");
 	}
@@ -268,7 +377,7 @@ const struct trace_progress *trace_reader_progress(const struct vgpu_trace_reade
 /* 1: there are records, 0: whole end, or an error. */
 static int next_block(struct vgpu_trace_reader *reader, struct vgpu_error *err)
 {
-	struct trace_block block;
+	struct trace_block block = {0};
 
 	if (reader->read_ahead && reader->ahead == NULL && !reader->any_records)
 		reader->ahead = trace_ahead_new(reader->source);
@@ -383,6 +492,7 @@ static int find_record(struct vgpu_trace_reader *reader, struct vgpu_trace_recor
 int vgpu_trace_reader_next(struct vgpu_trace_reader *reader, struct vgpu_trace_record *record,
 			   struct vgpu_error *err)
 {
+	reader->copying = (struct copying){0};
 	if (reader->status == 1) {
 		reader->status = find_record(reader, record, &reader->error);
 		if (reader->status == 1)
@@ -398,10 +508,11 @@ int vgpu_trace_reader_next(struct vgpu_trace_reader *reader, struct vgpu_trace_r
 static int begin(struct vgpu_trace_reader *reader, struct vgpu_error *err)
 {
 	reader->block = (struct cursor){0};
+	reader->copying = (struct copying){0};
+	reader->new_content = 0;
 	reader->any_records = reader->end = false;
 	reader->requests = reader->frames = reader->dropped = reader->last_ns = 0;
-	reader->num_chunks = 0;
-	reader->content.len = 0;
+	forget_content(reader);
 	int ret = read_metadata(reader, err);
 	reader->status = ret < 0 ? ret : 1;
 	return ret;
@@ -440,10 +551,13 @@ void vgpu_trace_reader_close(struct vgpu_trace_reader *reader)
 	if (reader == NULL)
 		return;
 	trace_ahead_free(reader->ahead);
+	if (reader->source != NULL) {
+		forget_content(reader);
+		trace_pool_put(trace_source_pool(reader->source), reader->at_hand);
+	}
 	trace_source_close(reader->source);
 	trace_decoder_fini(&reader->decoder);
-	bytes_fini(&reader->content);
-	free(reader->ends);
+	free(reader->chunks);
 	free(reader->data);
 	free(reader->metadata);
 	free(reader);
@@ -457,6 +571,11 @@ const char *vgpu_trace_reader_metadata(const struct vgpu_trace_reader *reader)
 void vgpu_trace_reader_skim(struct vgpu_trace_reader *reader)
 {
 	reader->skim = !reader->any_records;
+}
+
+void vgpu_trace_reader_hold_data(struct vgpu_trace_reader *reader)
+{
+	reader->hold_data = true;
 }
 
 void vgpu_trace_reader_read_ahead(struct vgpu_trace_reader *reader)

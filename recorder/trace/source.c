@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "trace/source.h"
 
-#include "trace/bytes.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -34,8 +32,8 @@ struct trace_source {
 	uint64_t expected_len, found_len;
 	ZSTD_DCtx *zstd;   /* for blocks that stand alone */
 	ZSTD_DCtx *stream; /* for RECORDS blocks */
-	uint8_t *stored, *raw;
-	size_t stored_capacity, raw_capacity;
+	struct trace_pool pool;
+	struct trace_buffer *stored, *raw; /* of the block that was read last, unless taken */
 };
 
 int trace_source_fail(const struct trace_source *source, struct vgpu_error *err, int code,
@@ -51,26 +49,27 @@ int trace_source_fail(const struct trace_source *source, struct vgpu_error *err,
 			      source->name, source->number, source->offset, text);
 }
 
-int trace_source_keep(struct trace_source *source, struct trace_block *block, uint8_t **buffer,
-		      size_t *capacity)
+void trace_source_take(struct trace_source *source, struct trace_block *block)
 {
-	uint8_t *own = source->raw;
-	size_t own_capacity = source->raw_capacity;
+	bool raw = source->raw != NULL && block->data == source->raw->data;
 
-	if (block->data == own) {
-		source->raw = *buffer;
-		source->raw_capacity = *capacity;
-		*buffer = own;
-		*capacity = own_capacity;
-		return 0;
-	}
-	uint8_t *copy = array_reserve(*buffer, capacity, block->len, 1);
-	if (copy == NULL)
-		return -ENOMEM;
-	*buffer = copy;
-	memcpy(copy, block->data, block->len);
-	block->data = copy;
-	return 0;
+	block->buffer = raw ? source->raw : source->stored;
+	*(raw ? &source->raw : &source->stored) = NULL;
+}
+
+struct trace_pool *trace_source_pool(struct trace_source *source)
+{
+	return &source->pool;
+}
+
+/* Makes *buffer one of that size; what was in it is lost. */
+static bool need(struct trace_source *source, struct trace_buffer **buffer, size_t size)
+{
+	if (*buffer != NULL && (*buffer)->capacity >= size)
+		return true;
+	trace_pool_put(&source->pool, *buffer);
+	*buffer = trace_pool_get(&source->pool, size);
+	return *buffer != NULL;
 }
 
 struct trace_block_place trace_source_place(const struct trace_source *source)
@@ -202,6 +201,7 @@ static struct trace_source *open_source(const char *path, int fd, struct vgpu_er
 	if (source == NULL)
 		goto no_memory;
 	source->fd = -1;
+	trace_pool_init(&source->pool);
 	source->name = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
 	source->expected = XXH3_createState();
 	source->found = XXH3_createState();
@@ -242,8 +242,9 @@ void trace_source_close(struct trace_source *source)
 	ZSTD_freeDCtx(source->stream);
 	XXH3_freeState(source->expected);
 	XXH3_freeState(source->found);
-	free(source->stored);
-	free(source->raw);
+	trace_pool_put(&source->pool, source->stored);
+	trace_pool_put(&source->pool, source->raw);
+	trace_pool_fini(&source->pool);
 	free(source->name);
 	free(source);
 }
@@ -284,11 +285,10 @@ static int read_payload(struct trace_source *source, const struct trace_block_he
 	/* The checksum covers header and payload but not itself, so they are joined here. */
 	size_t prefix = offsetof(struct trace_block_header, checksum);
 	size_t len = le32toh(header->stored_len);
-	uint8_t *stored = array_reserve(source->stored, &source->stored_capacity, prefix + len, 1);
 
-	if (stored == NULL)
+	if (!need(source, &source->stored, prefix + len))
 		return trace_source_fail(source, err, ENOMEM, "out of memory");
-	source->stored = stored;
+	uint8_t *stored = source->stored->data;
 	memcpy(stored, header, prefix);
 	ssize_t n = read_all(source, stored + prefix, len);
 	if (n < 0)
@@ -335,8 +335,10 @@ static int decompress_stream(struct trace_source *source, const uint8_t *stored,
 static int decompress(struct trace_source *source, struct trace_block *block, size_t stored_len,
 		      size_t raw_len, struct vgpu_error *err)
 {
-	const uint8_t *stored = source->stored + offsetof(struct trace_block_header, checksum);
+	const uint8_t *stored =
+		source->stored->data + offsetof(struct trace_block_header, checksum);
 
+	block->buffer = NULL;
 	block->data = stored;
 	block->len = stored_len;
 	/* A reader may not even know how such a block is compressed. */
@@ -352,10 +354,9 @@ static int decompress(struct trace_source *source, struct trace_block *block, si
 			return trace_source_fail(source, err, EBADMSG, "two lengths");
 		return 0;
 	}
-	uint8_t *raw = array_reserve(source->raw, &source->raw_capacity, raw_len + 1, 1);
-	if (raw == NULL)
+	if (!need(source, &source->raw, raw_len + 1))
 		return trace_source_fail(source, err, ENOMEM, "out of memory");
-	source->raw = raw;
+	uint8_t *raw = source->raw->data;
 	block->data = raw;
 	block->len = raw_len;
 	if (block->type == TRACE_BLOCK_RECORDS)
@@ -513,7 +514,7 @@ void trace_source_stored(const struct trace_source *source, struct trace_block_h
 			 const uint8_t **payload)
 {
 	*header = source->header;
-	*payload = source->stored + offsetof(struct trace_block_header, checksum);
+	*payload = source->stored->data + offsetof(struct trace_block_header, checksum);
 }
 
 uint32_t trace_source_blocks(const struct trace_source *source)

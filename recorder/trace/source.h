@@ -9,15 +9,17 @@
 
 #include "trace.h"
 #include "trace/format.h"
+#include "trace/pool.h"
 
 struct trace_source;
 
-/* A block that was read, its payload decompressed. Valid until the next one. */
+/* A block that was read, its payload decompressed. */
 struct trace_block {
 	uint16_t type;
 	uint16_t flags;
 	const uint8_t *data;
 	size_t len;
+	struct trace_buffer *buffer; /* that data lies in; NULL: it is valid until the next block */
 };
 
 /* Where the block that was read last is, for people. */
@@ -52,12 +54,13 @@ void trace_source_describe(struct trace_source *source, uint64_t base_ns, uint64
 /* Back to the first block. -ESPIPE on standard input. */
 int trace_source_rewind(struct trace_source *source, struct vgpu_error *err);
 /*
- * Moves the payload of the block that was read last to a buffer of the caller's, or gives
- * the source that one instead of its own: it is valid until the caller uses the buffer
- * again. 0 or -ENOMEM.
+ * Gives the buffer of the block that was read last to the caller, for as long as it wants;
+ * the source takes another one. It has to come back, from any thread, before the source
+ * is closed.
  */
-int trace_source_keep(struct trace_source *source, struct trace_block *block, uint8_t **buffer,
-		      size_t *capacity);
+void trace_source_take(struct trace_source *source, struct trace_block *block);
+/* The source's buffers, for more of them and to put them back. */
+struct trace_pool *trace_source_pool(struct trace_source *source);
 struct trace_block_place trace_source_place(const struct trace_source *source);
 const char *trace_source_name(const struct trace_source *source);
 /* Bytes of the file; 0: it is none. */

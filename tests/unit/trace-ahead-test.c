@@ -194,7 +194,117 @@ static void a_skimmed_trace_has_all_but_its_data(void)
 	bytes_fini(&bytes);
 }
 
+/* In parts that end where no chunk and no reference does. */
+static void data_can_be_copied_in_parts(void)
+{
+	struct bytes bytes = large_trace();
+	struct trace_memory memory = trace_memory_new(&bytes);
+	struct vgpu_trace_record record;
+	struct vgpu_error err;
+	uint8_t *data = calloc(1, DATA_LEN + 1);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(data);
+	struct reading plain = read_from(memory.path, false, false);
+	struct vgpu_trace_reader *reader = vgpu_trace_reader_open(memory.path, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
+	vgpu_trace_reader_read_ahead(reader);
+	vgpu_trace_reader_hold_data(reader);
+	uint64_t hash = 0;
+	while (vgpu_trace_reader_next(reader, &record, &err) > 0) {
+		if (record.type != VGPU_TRACE_REQUEST)
+			continue;
+		CU_ASSERT_PTR_NULL(record.request.data);
+		for (uint64_t at = 0, len; at < DATA_LEN; at += len) {
+			len = DATA_LEN - at < 1003 ? DATA_LEN - at : 1003;
+			vgpu_trace_reader_copy_data(reader, data + at, len);
+		}
+		hash = XXH3_64bits_withSeed(data, DATA_LEN, hash);
+		/* There is no more of it. */
+		vgpu_trace_reader_copy_data(reader, data + DATA_LEN, 1);
+		CU_ASSERT_EQUAL(data[DATA_LEN], 0);
+	}
+	CU_ASSERT_EQUAL(hash, plain.data);
+	vgpu_trace_reader_close(reader);
+	free(data);
+	trace_memory_free(&memory);
+	bytes_fini(&bytes);
+}
+
+/* A block that has little content beside its requests is not kept for that. */
+static void little_content_outlives_its_block(void)
+{
+	enum { LITTLE = 600, LONG = 1 << 20, COUNT = 5 };
+	static uint8_t request[LONG];
+	static const struct vgpu_chain_desc desc = {LONG, false};
+	struct vgpu_trace_segment segment = {0x40000000, LITTLE};
+	struct vgpu_trace_record record = {.type = VGPU_TRACE_REQUEST,
+					   .request = {.indirect_at = -1,
+						       .descs = &desc,
+						       .num_descs = 1,
+						       .request = request,
+						       .request_len = LONG,
+						       .segments = &segment,
+						       .num_segments = 1,
+						       .data_len = LITTLE,
+						       .pitch = LITTLE}};
+	uint8_t data[LITTLE];
+	char path[TRACE_FILE_PATH];
+	struct vgpu_error err;
+
+	trace_file_path(path);
+	struct vgpu_trace_writer *writer = vgpu_trace_writer_open(path, NULL, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(writer);
+	record.request.data = data;
+	/* Each is new, and then each is only referred to. */
+	for (unsigned int i = 0; i < 2 * COUNT; i++) {
+		memset(data, 'a' + (int)(i % COUNT), sizeof(data));
+		vgpu_trace_writer_put(writer, &record);
+	}
+	CU_ASSERT_EQUAL(vgpu_trace_writer_close(writer, NULL, NULL), 0);
+	struct vgpu_trace_reader *reader = vgpu_trace_reader_open(path, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
+	for (unsigned int i = 0; i < 2 * COUNT; i++) {
+		memset(data, 'a' + (int)(i % COUNT), sizeof(data));
+		CU_ASSERT_EQUAL_FATAL(vgpu_trace_reader_next(reader, &record, &err), 1);
+		CU_ASSERT_EQUAL_FATAL(record.request.data_len, LITTLE);
+		CU_ASSERT_EQUAL(memcmp(record.request.data, data, LITTLE), 0);
+	}
+	vgpu_trace_reader_close(reader);
+	trace_file_remove(path);
+}
+
+/* A request's data goes with it, and where nobody keeps it there is none. */
+static void there_is_no_data_but_of_the_last_request(void)
+{
+	struct bytes bytes = large_trace();
+	struct trace_memory memory = trace_memory_new(&bytes);
+	struct vgpu_trace_record record;
+	struct vgpu_error err;
+	uint8_t byte = 0xee;
+
+	struct vgpu_trace_reader *reader = vgpu_trace_reader_open(memory.path, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
+	vgpu_trace_reader_copy_data(reader, &byte, 1);
+	vgpu_trace_reader_skim(reader);
+	while (vgpu_trace_reader_next(reader, &record, &err) > 0)
+		vgpu_trace_reader_copy_data(reader, &byte, 1);
+	CU_ASSERT_EQUAL(vgpu_trace_reader_rewind(reader, &err), 0);
+	vgpu_trace_reader_hold_data(reader);
+	while (vgpu_trace_reader_next(reader, &record, &err) > 0)
+		if (record.type != VGPU_TRACE_REQUEST)
+			vgpu_trace_reader_copy_data(reader, &byte, 1);
+	CU_ASSERT_EQUAL(record.type, VGPU_TRACE_END);
+	vgpu_trace_reader_copy_data(reader, &byte, 1);
+	CU_ASSERT_EQUAL(byte, 0xee);
+	vgpu_trace_reader_close(reader);
+	trace_memory_free(&memory);
+	bytes_fini(&bytes);
+}
+
 static const struct unit_test tests[] = {
+	{"there is no data but of the last request", there_is_no_data_but_of_the_last_request},
+	{"data can be copied in parts", data_can_be_copied_in_parts},
+	{"little content outlives its block", little_content_outlives_its_block},
 	{"what is read ahead is the same", what_is_read_ahead_is_the_same},
 	{"a reader that reads ahead can go back", a_reader_that_reads_ahead_can_go_back},
 	{"damage has the same place and words", damage_has_the_same_place_and_words},
