@@ -376,7 +376,8 @@ int trace_sink_block(struct trace_sink *sink, enum trace_block_type type, uint16
 	header.checksum = htole64(
 		XXH3_64bits(joined, offsetof(struct trace_block_header, checksum) + stored_len));
 	memcpy(sink->block, &header, sizeof(header));
-	if (!fits(sink, sizeof(header) + stored_len))
+	/* Room for the index was kept by all the others. */
+	if (type != TRACE_BLOCK_INDEX && !fits(sink, sizeof(header) + stored_len))
 		return -EOVERFLOW;
 	const struct trace_mark mark = trace_sink_mark(sink);
 	if (type != TRACE_BLOCK_INDEX)

@@ -563,6 +563,28 @@ static void keeps_to_a_size(void)
 	free(data);
 }
 
+/* The index has the room that was kept for it, and needs none besides. */
+static void is_whole_whatever_the_limit(void)
+{
+	uint8_t data[64] = {0};
+	char path[TRACE_FILE_PATH];
+	unsigned int records;
+
+	trace_file_path(path);
+	for (uint64_t limit = 800; limit < 1400; limit += 5) {
+		const struct vgpu_trace_writer_options options = {.max_size = limit};
+		struct vgpu_error err = {0};
+		struct vgpu_trace_writer *writer = vgpu_trace_writer_open(path, &options, &err);
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(writer);
+		put_transfer(writer, data, sizeof(data), 0);
+		CU_ASSERT_EQUAL(vgpu_trace_writer_close(writer, NULL, &err), 0);
+		CU_ASSERT((uint64_t)file_size(path) <= limit);
+		CU_ASSERT_EQUAL(trace_file_read(path, &records, NULL), 0);
+	}
+	trace_file_remove(path);
+}
+
 static void says_that_the_file_was_removed(void)
 {
 	char path[TRACE_FILE_PATH] = "", part[TRACE_FILE_PATH + 8];
@@ -823,6 +845,7 @@ static const struct unit_test tests[] = {
 	{"ends cleanly when the disk is full", ends_cleanly_when_the_disk_is_full},
 	{"says why it cannot open", says_why_it_cannot_open},
 	{"keeps to a size", keeps_to_a_size},
+	{"is whole whatever the limit", is_whole_whatever_the_limit},
 	{"says that the file was removed", says_that_the_file_was_removed},
 	{"is named .part until closed", is_named_part_until_closed},
 	{"writes within a moment", writes_within_a_moment},
