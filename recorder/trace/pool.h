@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Buffers of blocks. They go from thread to thread and come back here, to be used
- * again: memory that was touched before costs no page faults. Any thread may call this.
+ * again: memory that was touched before costs no page faults, and where the kernel has
+ * huge pages there are few of them the first time. Any thread may call this.
  */
 #ifndef VGPU_TRACE_POOL_H
 #define VGPU_TRACE_POOL_H
@@ -19,8 +20,10 @@ struct trace_buffer {
 
 struct trace_pool {
 	pthread_mutex_t lock;
-	struct trace_buffer *buffers;
-	size_t count, size; /* of them all */
+	/* Address space that buffers are cut from, one behind the other; NULL: none yet. */
+	uint8_t *region;
+	size_t used;
+	struct trace_buffer *buffers; /* of the region, that have come back */
 };
 
 void trace_pool_init(struct trace_pool *pool);

@@ -26,6 +26,7 @@ extern const struct unit_suite frame_suite;
 extern const struct unit_suite trace_suite;
 extern const struct unit_suite trace_damage_suite;
 extern const struct unit_suite trace_ahead_suite;
+extern const struct unit_suite pool_suite;
 extern const struct unit_suite format_suite;
 extern const struct unit_suite recorder_suite;
 extern const struct unit_suite sandbox_suite;
@@ -71,6 +72,7 @@ static const struct unit_suite *const suites[] = {
 	&trace_suite,
 	&trace_damage_suite,
 	&trace_ahead_suite,
+	&pool_suite,
 	&format_suite,
 	&recorder_suite,
 	&sandbox_suite,
