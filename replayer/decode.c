@@ -186,16 +186,6 @@ static bool holds(uint64_t len, uint64_t offset, uint64_t size)
 	return offset <= len && size <= len - offset;
 }
 
-uint32_t vgpu_message_u32(const uint8_t *bytes, uint64_t len, uint64_t offset)
-{
-	uint32_t value;
-
-	if (!holds(len, offset, sizeof(value)))
-		return 0;
-	memcpy(&value, bytes + offset, sizeof(value));
-	return le32toh(value);
-}
-
 uint64_t vgpu_message_u64(const uint8_t *bytes, uint64_t len, uint64_t offset)
 {
 	uint64_t value;

@@ -6,7 +6,7 @@
 #ifndef VGPU_DECODE_H
 #define VGPU_DECODE_H
 
-#include "vgpu.h"
+#include "request.h"
 
 #include <cjson/cJSON.h>
 
@@ -21,8 +21,7 @@ void vgpu_decode_answer(const uint8_t *bytes, uint64_t len, char text[VGPU_DECOD
 void vgpu_decode_request_json(const uint8_t *bytes, uint64_t len, cJSON *object);
 void vgpu_decode_answer_json(const uint8_t *bytes, uint64_t len, cJSON *object);
 
-/* The le32 or le64 at offset of a message; 0 where the message ends before. */
-uint32_t vgpu_message_u32(const uint8_t *bytes, uint64_t len, uint64_t offset);
+/* As vgpu_message_u32(). */
 uint64_t vgpu_message_u64(const uint8_t *bytes, uint64_t len, uint64_t offset);
 
 /* "VIRTIO_F_VERSION_1"; NULL for a bit without a name. */

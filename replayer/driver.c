@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "driver.h"
 
+#include "request.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <linux/virtio_config.h>
@@ -235,24 +237,6 @@ static uint64_t round_up(uint64_t value, uint64_t to)
 	return (value + to - 1) / to * to;
 }
 
-uint64_t vgpu_driver_arena_size(const struct vgpu_chain_desc *descs, unsigned int num_descs,
-				int indirect_at)
-{
-	uint64_t size = 0;
-
-	if (indirect_at >= 0)
-		size = (uint64_t)num_descs * sizeof(struct vring_desc);
-	/* At most 2^32 descriptors of 2^32 bytes: this does not wrap for real counts. */
-	for (unsigned int i = 0; i < num_descs; i++)
-		size = round_up(size, 8) + descs[i].len;
-	return size;
-}
-
-unsigned int vgpu_driver_direct_descs(unsigned int num_descs, int indirect_at)
-{
-	return indirect_at < 0 ? num_descs : (unsigned int)indirect_at + 1;
-}
-
 /*
  * Gives out the arena's bytes. Buffers are aligned as a driver's allocator would
  * have them; the size was checked before.
@@ -296,13 +280,13 @@ static int check_request(const struct vgpu_driver *driver,
 	if (request->queue >= VGPU_NUM_QUEUES || !driver->queues[request->queue].info.ready)
 		return vgpu_error_set(err, EINVAL, "queue %u is not set up", request->queue);
 	uint16_t size = driver->queues[request->queue].info.size;
-	unsigned int direct = vgpu_driver_direct_descs(request->num_descs, request->indirect_at);
+	unsigned int direct = vgpu_chain_direct_descs(request->num_descs, request->indirect_at);
 	if (request->num_descs == 0 || request->num_descs > UINT16_MAX || direct > size ||
 	    request->indirect_at >= (int)request->num_descs || request->head >= size)
 		return vgpu_error_set(err, EINVAL,
 				      "chain of %u descriptors from head %u in a queue of %u",
 				      request->num_descs, request->head, size);
-	if (vgpu_driver_arena_size(request->descs, request->num_descs, request->indirect_at) >
+	if (vgpu_chain_size(request->descs, request->num_descs, request->indirect_at) >
 	    driver->arena_size)
 		return vgpu_error_set(err, ENOSPC, "chain with buffers past %llu bytes",
 				      (unsigned long long)driver->arena_size);
@@ -344,13 +328,14 @@ static void lay_out(struct vgpu_driver *driver, const struct vgpu_driver_request
 	for (unsigned int i = 0; i < count; i++) {
 		const struct vgpu_chain_desc *desc = &request->descs[i];
 		unsigned int flags = desc->device_writable ? VRING_DESC_F_WRITE : 0;
-		unsigned int at = i < first ? (request->head + i) % size : i - first;
-		unsigned int next = i < first ? (request->head + i + 1) % size : at + 1;
+		bool in_ring = i < first;
+		unsigned int at = in_ring ? (request->head + i) % size : i - first;
+		unsigned int next = in_ring ? (request->head + i + 1) % size : at + 1;
 
 		if (i + 1 < count)
 			flags |= VRING_DESC_F_NEXT;
 		addresses[i] = place_buffer(driver, &arena, desc, &bytes, &len);
-		*(i < first ? &table[at] : &indirect[at]) =
+		*(in_ring ? &table[at] : &indirect[at]) =
 			make_desc(addresses[i], desc->len, flags, next);
 	}
 }

@@ -56,16 +56,9 @@ struct vgpu_driver_answer {
 	uint64_t len;
 };
 
-/* The target is not owned. arena_size: see vgpu_driver_arena_size(). */
+/* The target is not owned. arena_size: see vgpu_chain_size(). */
 void vgpu_driver_init(struct vgpu_driver *driver, struct vgpu_target *target, uint64_t arena_size);
 void vgpu_driver_fini(struct vgpu_driver *driver);
-
-/* Bytes of target memory that a request takes while it is with the device. */
-uint64_t vgpu_driver_arena_size(const struct vgpu_chain_desc *descs, unsigned int num_descs,
-				int indirect_at);
-
-/* How many of a chain's descriptors lie in the ring, that of an indirect table included. */
-unsigned int vgpu_driver_direct_descs(unsigned int num_descs, int indirect_at);
 
 /* Sets status 0 and waits for the device to say 0. -ETIMEDOUT, or as write(). */
 int vgpu_driver_reset(struct vgpu_driver *driver, struct vgpu_error *err);

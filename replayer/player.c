@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "player.h"
 
-#include "address_map.h"
 #include "decode.h"
 #include "driver.h"
 #include "id_set.h"
 #include "request.h"
+#include "trace/summary.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -31,12 +31,8 @@
 
 struct vgpu_player {
 	struct vgpu_trace_reader *reader;
-	uint64_t num_requests, num_frames;
-	unsigned int longest[VGPU_NUM_QUEUES]; /* descriptors that a chain has in the ring */
-	struct vgpu_trace_outputs outputs;     /* that a target is opened with */
-	bool blobs;			       /* were made */
+	struct vgpu_trace_summary summary; /* its memory laid out, its outputs never none */
 	uint64_t arena_size, memory_size;
-	struct vgpu_address_map addresses;
 	/* A request with its addresses moved. */
 	uint8_t *request;
 	uint32_t request_capacity;
@@ -44,93 +40,22 @@ struct vgpu_player {
 
 /* ---- what playing the trace takes ---------------------------------------------- */
 
-static int add_range(struct vgpu_player *player, uint64_t number, uint64_t gpa, uint64_t len,
-		     struct vgpu_error *err)
-{
-	int ret = vgpu_address_map_add(&player->addresses, gpa, len);
-
-	if (ret == -ENOMEM)
-		return vgpu_error_set(err, ENOMEM, "out of memory");
-	if (ret < 0)
-		return vgpu_error_set(err, EINVAL,
-				      "request %llu: guest memory from 0x%llx wraps around",
-				      (unsigned long long)number, (unsigned long long)gpa);
-	return 0;
-}
-
-static int plan_memory(struct vgpu_player *player, const struct vgpu_trace_request *request,
-		       struct vgpu_error *err)
-{
-	int ret = 0;
-
-	for (size_t i = 0; ret == 0 && i < request->num_segments; i++)
-		ret = add_range(player, request->number, request->segments[i].gpa,
-				request->segments[i].len, err);
-	const struct vgpu_entry_list list = vgpu_request_entries(request);
-	for (uint32_t i = 0; ret == 0 && vgpu_request_accepted(request) && i < list.count; i++) {
-		struct virtio_gpu_mem_entry entry = vgpu_request_entry(request, &list, i);
-		ret = add_range(player, request->number, le64toh(entry.addr), le32toh(entry.length),
-				err);
-	}
-	return ret;
-}
-
-static int plan_request(struct vgpu_player *player, const struct vgpu_trace_request *request,
-			struct vgpu_error *err)
-{
-	/* As if it were an indirect chain, which some targets get instead. */
-	uint64_t size = vgpu_driver_arena_size(request->descs, request->num_descs, 0);
-
-	if (request->queue >= VGPU_NUM_QUEUES || request->num_descs == 0 ||
-	    size > VGPU_PLAYER_CHAIN_MAX)
-		return vgpu_error_set(err, EINVAL,
-				      "request %llu: queue %u, %u descriptors, %llu bytes: "
-				      "nothing that can be played",
-				      (unsigned long long)request->number, request->queue,
-				      request->num_descs, (unsigned long long)size);
-	if (size > player->arena_size)
-		player->arena_size = size;
-	unsigned int direct = vgpu_driver_direct_descs(request->num_descs, request->indirect_at);
-	if (direct > player->longest[request->queue] && direct <= VGPU_QUEUE_SIZE_MAX)
-		player->longest[request->queue] = direct;
-	player->num_requests++;
-	player->blobs |= vgpu_request_accepted(request) &&
-			 vgpu_request_command(request) == VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB;
-	return plan_memory(player, request, err);
-}
-
-static int plan_outputs(struct vgpu_player *player, const struct vgpu_trace_outputs *outputs,
-			struct vgpu_error *err)
-{
-	struct vgpu_trace_outputs *plan = &player->outputs;
-
-	if (outputs->num_scanouts == 0 || outputs->num_scanouts > VGPU_MAX_SCANOUTS)
-		return vgpu_error_set(err, EINVAL, "%u scanouts", outputs->num_scanouts);
-	if (plan->num_scanouts == 0)
-		*plan = *outputs;
-	else if (plan->num_scanouts < outputs->num_scanouts)
-		plan->num_scanouts = outputs->num_scanouts;
-	return 0;
-}
-
 static int plan_record(struct vgpu_player *player, const struct vgpu_trace_record *record,
 		       struct vgpu_error *err)
 {
-	switch (record->type) {
-	case VGPU_TRACE_OUTPUTS:
-		return plan_outputs(player, &record->outputs, err);
-	case VGPU_TRACE_REQUEST:
-		return plan_request(player, &record->request, err);
-	case VGPU_TRACE_FRAME:
-		if (record->frame.scanout_id >= VGPU_MAX_SCANOUTS)
-			return vgpu_error_set(err, EINVAL, "frame %llu: scanout %u",
-					      (unsigned long long)record->frame.number,
-					      record->frame.scanout_id);
-		player->num_frames++;
-		return 0;
-	default:
-		return 0;
+	const struct vgpu_trace_request *request = &record->request;
+
+	if (record->type == VGPU_TRACE_REQUEST) {
+		uint64_t size = vgpu_chain_size(request->descs, request->num_descs, 0);
+
+		if (request->num_descs == 0 || size > VGPU_PLAYER_CHAIN_MAX)
+			return vgpu_error_set(err, EINVAL,
+					      "request %llu: %u descriptors, %llu bytes: nothing "
+					      "that can be played",
+					      (unsigned long long)request->number,
+					      request->num_descs, (unsigned long long)size);
 	}
+	return vgpu_trace_summary_add(&player->summary, record, err);
 }
 
 static int lay_out(struct vgpu_player *player, struct vgpu_error *err)
@@ -138,9 +63,9 @@ static int lay_out(struct vgpu_player *player, struct vgpu_error *err)
 	const uint64_t page = 4096;
 	uint64_t begin;
 
-	player->arena_size = (player->arena_size + page - 1) & ~(page - 1);
+	player->arena_size = (player->summary.chain_size + page - 1) & ~(page - 1);
 	begin = VGPU_DRIVER_RINGS_BYTES + player->arena_size;
-	if (vgpu_address_map_lay_out(&player->addresses, begin, VGPU_PLAYER_MEMORY_MAX,
+	if (vgpu_address_map_lay_out(&player->summary.memory, begin, VGPU_PLAYER_MEMORY_MAX,
 				     &player->memory_size) < 0)
 		return vgpu_error_set(err, EFBIG, "needs more than %llu MiB of guest memory",
 				      VGPU_PLAYER_MEMORY_MAX >> 20);
@@ -159,9 +84,9 @@ static int plan(struct vgpu_player *player, struct vgpu_error *err)
 	}
 	if (ret < 0)
 		return ret;
-	if (player->outputs.num_scanouts == 0) {
-		player->outputs.num_scanouts = 1;
-		player->outputs.outputs[0] = (struct vgpu_output){
+	if (player->summary.outputs.num_scanouts == 0) {
+		player->summary.outputs.num_scanouts = 1;
+		player->summary.outputs.outputs[0] = (struct vgpu_output){
 			.rect = {.width = DEFAULT_WIDTH, .height = DEFAULT_HEIGHT},
 			.enabled = true,
 		};
@@ -192,19 +117,19 @@ void vgpu_player_free(struct vgpu_player *player)
 {
 	if (player == NULL)
 		return;
-	vgpu_address_map_fini(&player->addresses);
+	vgpu_trace_summary_fini(&player->summary);
 	free(player->request);
 	free(player);
 }
 
 uint64_t vgpu_player_requests(const struct vgpu_player *player)
 {
-	return player->num_requests;
+	return player->summary.requests;
 }
 
 uint64_t vgpu_player_frames(const struct vgpu_player *player)
 {
-	return player->num_frames;
+	return player->summary.frames;
 }
 
 void vgpu_player_target_options(const struct vgpu_player *player,
@@ -212,10 +137,10 @@ void vgpu_player_target_options(const struct vgpu_player *player,
 {
 	*options = (struct vgpu_target_options){
 		.memory_size = player->memory_size,
-		.blobs = player->blobs,
-		.num_scanouts = player->outputs.num_scanouts,
+		.blobs = player->summary.blobs,
+		.num_scanouts = player->summary.outputs.num_scanouts,
 	};
-	memcpy(options->outputs, player->outputs.outputs, sizeof(options->outputs));
+	memcpy(options->outputs, player->summary.outputs.outputs, sizeof(options->outputs));
 }
 
 /* ---- playing --------------------------------------------------------------------- */
@@ -275,7 +200,7 @@ static int set_up(struct play *play, const struct vgpu_start_event *start, struc
  */
 static uint16_t split_size(const struct play *play, unsigned int queue, uint16_t recorded)
 {
-	unsigned int longest = play->player->longest[queue];
+	unsigned int longest = play->player->summary.longest[queue];
 	unsigned int size = 1;
 
 	if (recorded == 0 || recorded > VGPU_QUEUE_SIZE_MAX)
@@ -344,8 +269,8 @@ static int place_memory(struct play *play, const struct vgpu_trace_request *requ
 		if (segment->len == 0)
 			continue;
 		/* The plan had every segment: this only fails if the file has changed. */
-		if (!vgpu_address_map_find(&play->player->addresses, segment->gpa, segment->len,
-					   &offset))
+		if (!vgpu_address_map_find(&play->player->summary.memory, segment->gpa,
+					   segment->len, &offset))
 			return trace_fault(play, vgpu_error_set(err, EBADMSG,
 								"trace changed while it played"));
 		vgpu_trace_reader_copy_data(play->player->reader, play->target->memory + offset,
@@ -374,7 +299,7 @@ static const uint8_t *move_addresses(struct play *play, const struct vgpu_trace_
 		struct virtio_gpu_mem_entry entry = vgpu_request_entry(request, &list, i);
 		uint64_t offset;
 
-		if (!vgpu_address_map_find(&player->addresses, le64toh(entry.addr),
+		if (!vgpu_address_map_find(&player->summary.memory, le64toh(entry.addr),
 					   le32toh(entry.length), &offset))
 			continue;
 		entry.addr = htole64(play->target->memory_gpa + offset);
@@ -627,8 +552,8 @@ enum vgpu_player_end vgpu_player_play(struct vgpu_player *player, struct vgpu_ta
 		.target = target,
 		.events = events,
 		.opaque = opaque,
-		.recorded = player->outputs,
-		.given = player->outputs,
+		.recorded = player->summary.outputs,
+		.given = player->summary.outputs,
 	};
 
 	if (target->memory_size < player->memory_size) {

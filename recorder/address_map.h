@@ -15,15 +15,17 @@ struct vgpu_address_region {
 };
 
 struct vgpu_address_map {
-	struct vgpu_address_region *regions; /* sorted and apart once laid out */
+	struct vgpu_address_region *regions; /* sorted and apart once merged */
 	size_t count, capacity;
 };
 
 void vgpu_address_map_fini(struct vgpu_address_map *map);
 /* Adds a range; an empty one is ignored. -EINVAL if it wraps, -ENOMEM. */
 int vgpu_address_map_add(struct vgpu_address_map *map, uint64_t gpa, uint64_t len);
+/* Sorts the regions, and joins those that overlap or touch. */
+void vgpu_address_map_merge(struct vgpu_address_map *map);
 /*
- * Gives every region its place from offset on, and sets *end to the first byte
+ * Merges, gives every region its place from offset on, and sets *end to the first byte
  * after the last. -EFBIG if that is past limit.
  */
 int vgpu_address_map_lay_out(struct vgpu_address_map *map, uint64_t offset, uint64_t limit,

@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "request.h"
 
-#include "decode.h"
-
+#include <endian.h>
+#include <linux/virtio_ring.h>
 #include <string.h>
+
+uint32_t vgpu_message_u32(const uint8_t *bytes, uint64_t len, uint64_t offset)
+{
+	uint32_t value;
+
+	if (offset > len || sizeof(value) > len - offset)
+		return 0;
+	memcpy(&value, bytes + offset, sizeof(value));
+	return le32toh(value);
+}
 
 uint32_t vgpu_request_u32(const struct vgpu_trace_request *request, size_t offset)
 {
@@ -56,4 +66,22 @@ struct virtio_gpu_mem_entry vgpu_request_entry(const struct vgpu_trace_request *
 
 	memcpy(&entry, request->request + list->first + index * sizeof(entry), sizeof(entry));
 	return entry;
+}
+
+uint64_t vgpu_chain_size(const struct vgpu_chain_desc *descs, unsigned int num_descs,
+			 int indirect_at)
+{
+	uint64_t size = 0;
+
+	if (indirect_at >= 0)
+		size = (uint64_t)num_descs * sizeof(struct vring_desc);
+	/* At most 2^32 descriptors of 2^32 bytes: this does not wrap for real counts. */
+	for (unsigned int i = 0; i < num_descs; i++)
+		size = ((size + 7) & ~7ull) + descs[i].len;
+	return size;
+}
+
+unsigned int vgpu_chain_direct_descs(unsigned int num_descs, int indirect_at)
+{
+	return indirect_at < 0 ? num_descs : (unsigned int)indirect_at + 1;
 }

@@ -20,8 +20,7 @@ static int by_address(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Sorts, and joins what overlaps or touches. */
-static void merge(struct vgpu_address_map *map)
+void vgpu_address_map_merge(struct vgpu_address_map *map)
 {
 	size_t out = 0;
 
@@ -48,7 +47,7 @@ static int make_room(struct vgpu_address_map *map)
 	if (map->count < map->capacity)
 		return 0;
 	/* A guest uses the same pages again and again: merging keeps the list short. */
-	merge(map);
+	vgpu_address_map_merge(map);
 	if (map->count < map->capacity / 2)
 		return 0;
 	size_t capacity = map->capacity == 0 ? 64 : map->capacity * 2;
@@ -81,7 +80,7 @@ int vgpu_address_map_add(struct vgpu_address_map *map, uint64_t gpa, uint64_t le
 int vgpu_address_map_lay_out(struct vgpu_address_map *map, uint64_t offset, uint64_t limit,
 			     uint64_t *end)
 {
-	merge(map);
+	vgpu_address_map_merge(map);
 	for (size_t i = 0; i < map->count; i++) {
 		if (offset > limit || map->regions[i].size > limit - offset)
 			return -EFBIG;
