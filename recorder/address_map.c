@@ -12,20 +12,42 @@ void vgpu_address_map_fini(struct vgpu_address_map *map)
 	*map = (struct vgpu_address_map){0};
 }
 
-static int by_address(const void *a, const void *b)
+/* Moves the region at root down until none below it in the heap is greater. */
+static void sift(struct vgpu_address_region *regions, size_t root, size_t count)
 {
-	uint64_t x = ((const struct vgpu_address_region *)a)->gpa;
-	uint64_t y = ((const struct vgpu_address_region *)b)->gpa;
+	const struct vgpu_address_region moved = regions[root];
+	size_t child;
 
-	return (x > y) - (x < y);
+	while ((child = 2 * root + 1) < count) {
+		if (child + 1 < count && regions[child + 1].gpa > regions[child].gpa)
+			child++;
+		if (regions[child].gpa <= moved.gpa)
+			break;
+		regions[root] = regions[child];
+		root = child;
+	}
+	regions[root] = moved;
+}
+
+/* Not qsort(): it asks the system how much memory there is, which a recorder must not. */
+static void sort(struct vgpu_address_region *regions, size_t count)
+{
+	for (size_t i = count / 2; i > 0; i--)
+		sift(regions, i - 1, count);
+	for (size_t i = count; i > 1; i--) {
+		struct vgpu_address_region greatest = regions[0];
+
+		regions[0] = regions[i - 1];
+		regions[i - 1] = greatest;
+		sift(regions, 0, i - 1);
+	}
 }
 
 void vgpu_address_map_merge(struct vgpu_address_map *map)
 {
 	size_t out = 0;
 
-	if (map->count > 0)
-		qsort(map->regions, map->count, sizeof(map->regions[0]), by_address);
+	sort(map->regions, map->count);
 	for (size_t i = 0; i < map->count; i++) {
 		struct vgpu_address_region *region = &map->regions[i];
 		struct vgpu_address_region *last = out > 0 ? &map->regions[out - 1] : NULL;

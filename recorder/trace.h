@@ -9,7 +9,7 @@
 #include "vgpu.h"
 
 #define VGPU_TRACE_MAJOR 1
-#define VGPU_TRACE_MINOR 1
+#define VGPU_TRACE_MINOR 2
 
 enum vgpu_trace_type {
 	VGPU_TRACE_START = 1,	 /* the driver has set the device up */
@@ -224,6 +224,7 @@ static inline int vgpu_trace_writer_close(struct vgpu_trace_writer *writer,
 /* ---- reader ------------------------------------------------------------------ */
 
 struct vgpu_trace_reader;
+struct vgpu_trace_summary;
 
 /* "-" reads standard input. Returns NULL with a sentence in err. */
 struct vgpu_trace_reader *vgpu_trace_reader_open(const char *path, struct vgpu_error *err);
@@ -258,6 +259,14 @@ void vgpu_trace_reader_hold_data(struct vgpu_trace_reader *reader);
  * call has delivered; nothing after its data_len, or where that is dropped or skimmed.
  */
 void vgpu_trace_reader_copy_data(struct vgpu_trace_reader *reader, uint8_t *to, uint64_t len);
+/*
+ * What a replay takes, into an empty summary, where the end of the file says it: 1. 0: it
+ * has to be counted, as the recording did not end so, is of an older version, or is no file.
+ * Whether it is true shows only when all is read. Only before the first record; later it is
+ * 0. A negative errno with a sentence in err: there is nothing more to be read.
+ */
+int vgpu_trace_reader_summary(struct vgpu_trace_reader *reader, struct vgpu_trace_summary *summary,
+			      struct vgpu_error *err);
 /* Back to the first record. -ESPIPE on standard input. */
 int vgpu_trace_reader_rewind(struct vgpu_trace_reader *reader, struct vgpu_error *err);
 

@@ -72,16 +72,29 @@ static int lay_out(struct vgpu_player *player, struct vgpu_error *err)
 	return 0;
 }
 
-static int plan(struct vgpu_player *player, struct vgpu_error *err)
+/* Reads the whole trace once. */
+static int count(struct vgpu_player *player, struct vgpu_error *err)
 {
 	struct vgpu_trace_record record;
 	int ret;
 
+	vgpu_trace_summary_fini(&player->summary);
+	vgpu_trace_reader_skim(player->reader);
 	while ((ret = vgpu_trace_reader_next(player->reader, &record, err)) > 0) {
 		ret = plan_record(player, &record, err);
 		if (ret < 0)
-			return ret;
+			break;
 	}
+	return ret;
+}
+
+static int plan(struct vgpu_player *player, struct vgpu_error *err)
+{
+	int ret = vgpu_trace_reader_summary(player->reader, &player->summary, err);
+
+	/* Which request it is that cannot be played, the summary does not say. */
+	if (ret == 0 || (ret > 0 && player->summary.chain_size > VGPU_PLAYER_CHAIN_MAX))
+		ret = count(player, err);
 	if (ret < 0)
 		return ret;
 	if (player->summary.outputs.num_scanouts == 0) {
@@ -104,7 +117,6 @@ struct vgpu_player *vgpu_player_new(struct vgpu_trace_reader *reader, struct vgp
 	}
 	player->reader = reader;
 	vgpu_trace_reader_read_ahead(reader);
-	vgpu_trace_reader_skim(reader);
 	vgpu_trace_reader_hold_data(reader);
 	if (plan(player, err) < 0) {
 		vgpu_player_free(player);
@@ -158,6 +170,7 @@ struct play {
 	uint32_t shown[VGPU_MAX_SCANOUTS];  /* resource of each scanout */
 	struct vgpu_id_set stale; /* their pixels were dropped, until they are made anew */
 	struct vgpu_frame frame;
+	uint64_t requests, frames; /* that the trace has had */
 	/* An error that is the trace's fault, not the target's. */
 	bool trace_failed;
 };
@@ -268,11 +281,12 @@ static int place_memory(struct play *play, const struct vgpu_trace_request *requ
 
 		if (segment->len == 0)
 			continue;
-		/* The plan had every segment: this only fails if the file has changed. */
+		/* Who counted had every segment. */
 		if (!vgpu_address_map_find(&play->player->summary.memory, segment->gpa,
 					   segment->len, &offset))
 			return trace_fault(play, vgpu_error_set(err, EBADMSG,
-								"trace changed while it played"));
+								"reads guest memory that the trace "
+								"does not say it needs"));
 		vgpu_trace_reader_copy_data(play->player->reader, play->target->memory + offset,
 					    segment->len);
 	}
@@ -493,8 +507,10 @@ static int play_record(struct play *play, const struct vgpu_trace_record *record
 	case VGPU_TRACE_OUTPUTS:
 		return play_outputs(play, &record->outputs, err);
 	case VGPU_TRACE_REQUEST:
+		play->requests++;
 		return play_request(play, &record->request, err);
 	case VGPU_TRACE_FRAME:
+		play->frames++;
 		return play_frame(play, &record->frame, err);
 	case VGPU_TRACE_REGISTER:
 	case VGPU_TRACE_END:
@@ -521,6 +537,21 @@ static void locate(const struct vgpu_trace_record *record, struct vgpu_error *er
 	}
 }
 
+/* All has been played that there is. */
+static enum vgpu_player_end check_totals(const struct play *play, struct vgpu_error *err)
+{
+	const struct vgpu_trace_summary *summary = &play->player->summary;
+
+	if (play->requests == summary->requests && play->frames == summary->frames)
+		return VGPU_PLAYER_DONE;
+	vgpu_error_set(err, EBADMSG,
+		       "the trace has %llu requests and %llu frames, not %llu and %llu as its "
+		       "summary says",
+		       (unsigned long long)play->requests, (unsigned long long)play->frames,
+		       (unsigned long long)summary->requests, (unsigned long long)summary->frames);
+	return VGPU_PLAYER_TRACE_FAILED;
+}
+
 static enum vgpu_player_end play_all(struct play *play, struct vgpu_error *err)
 {
 	struct vgpu_trace_record record;
@@ -535,7 +566,7 @@ static enum vgpu_player_end play_all(struct play *play, struct vgpu_error *err)
 		}
 		ret = vgpu_trace_reader_next(play->player->reader, &record, err);
 		if (ret <= 0)
-			return ret == 0 ? VGPU_PLAYER_DONE : VGPU_PLAYER_TRACE_FAILED;
+			return ret == 0 ? check_totals(play, err) : VGPU_PLAYER_TRACE_FAILED;
 		ret = play_record(play, &record, err);
 		if (ret < 0)
 			locate(&record, err);

@@ -54,9 +54,10 @@ enum vgpu_player_end {
 };
 
 /*
- * Reads the whole trace once, from where the reader is, to learn what playing it
- * takes; playing begins at its first record.
- * The reader is not owned. NULL with a sentence in err if it cannot be played.
+ * Learns what playing the trace takes: from its summary or, where it has none, by reading
+ * all of it once. The reader, which is not owned, is a new one, and playing begins at the
+ * first record. NULL with a sentence in err if it cannot be played; what is wrong with a
+ * trace that has a summary may show only when it is played.
  */
 struct vgpu_player *vgpu_player_new(struct vgpu_trace_reader *reader, struct vgpu_error *err);
 void vgpu_player_free(struct vgpu_player *player);

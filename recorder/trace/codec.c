@@ -111,30 +111,35 @@ static void take_nothing(struct trace_decoder *decoder, struct vgpu_trace_record
 	(void)record;
 }
 
-static void put_outputs(struct trace_encoder *encoder, const struct vgpu_trace_record *record)
+void trace_put_outputs(struct bytes *out, const struct vgpu_trace_outputs *outputs)
 {
-	const struct vgpu_trace_outputs *outputs = &record->outputs;
-
-	bytes_put_uint(encoder->out, outputs->num_scanouts);
+	bytes_put_uint(out, outputs->num_scanouts);
 	for (unsigned int i = 0; i < outputs->num_scanouts; i++) {
-		bytes_put_uint(encoder->out, outputs->outputs[i].enabled ? FLAG_ENABLED : 0);
-		put_rect(encoder->out, &outputs->outputs[i].rect);
+		bytes_put_uint(out, outputs->outputs[i].enabled ? FLAG_ENABLED : 0);
+		put_rect(out, &outputs->outputs[i].rect);
 	}
 }
 
-static void take_outputs(struct trace_decoder *decoder, struct vgpu_trace_record *record)
+void trace_take_outputs(struct cursor *in, struct vgpu_trace_outputs *outputs)
 {
-	struct vgpu_trace_outputs *outputs = &record->outputs;
-	struct cursor *in = &decoder->in;
-
 	outputs->num_scanouts =
 		(unsigned int)cursor_max(in, VGPU_MAX_SCANOUTS, "more than 16 scanouts");
-	if (outputs->num_scanouts == 0)
-		cursor_fail(in, "no scanouts");
 	for (unsigned int i = 0; i < outputs->num_scanouts; i++) {
 		outputs->outputs[i].enabled = (cursor_uint(in) & FLAG_ENABLED) != 0;
 		outputs->outputs[i].rect = take_rect(in);
 	}
+}
+
+static void put_outputs(struct trace_encoder *encoder, const struct vgpu_trace_record *record)
+{
+	trace_put_outputs(encoder->out, &record->outputs);
+}
+
+static void take_outputs(struct trace_decoder *decoder, struct vgpu_trace_record *record)
+{
+	trace_take_outputs(&decoder->in, &record->outputs);
+	if (record->outputs.num_scanouts == 0)
+		cursor_fail(&decoder->in, "no scanouts");
 }
 
 static void put_register(struct trace_encoder *encoder, const struct vgpu_trace_record *record)

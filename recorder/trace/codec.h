@@ -56,6 +56,10 @@ bool trace_encode(struct trace_encoder *encoder, const struct vgpu_trace_record 
 int trace_decode(struct trace_decoder *decoder, uint64_t type, struct vgpu_trace_record *record);
 void trace_decoder_fini(struct trace_decoder *decoder);
 
+/* The number of scanouts, from 0 to 16, and each of them; taking fails as the cursor does. */
+void trace_put_outputs(struct bytes *out, const struct vgpu_trace_outputs *outputs);
+void trace_take_outputs(struct cursor *in, struct vgpu_trace_outputs *outputs);
+
 /* "REQUEST" for 5; "record" if unknown. */
 const char *trace_record_name(uint64_t type);
 

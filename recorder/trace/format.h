@@ -62,6 +62,7 @@ enum trace_block_type {
 	TRACE_BLOCK_META = 1,
 	TRACE_BLOCK_RECORDS = 2,
 	TRACE_BLOCK_INDEX = 3,
+	TRACE_BLOCK_SUMMARY = 4,
 };
 
 #define TRACE_FLAG_ZSTD	   0x0001u /* compressed; RECORDS: as a stream since the last restart */
@@ -85,6 +86,7 @@ enum trace_block_type {
 #define TRACE_MAX_CHUNK	      65536u
 #define TRACE_MAX_CHUNKS      (1u << 20)     /* in the content table */
 #define TRACE_MAX_CONTENT     (512ull << 20) /* bytes in the content table */
+#define TRACE_MAX_REGIONS     65536u	     /* of guest memory, in a summary */
 #define TRACE_MAX_INDEX_ENTRY (TRACE_MAX_BLOCK / sizeof(struct trace_index_entry))
 
 #endif

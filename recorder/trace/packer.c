@@ -11,7 +11,10 @@
 #define LATE_NS	      70000000u
 #define RECORDS_LEVEL 3
 /* Of smaller blocks it cannot be said how fast they were compressed. */
-#define PACE_MIN (64u << 10)
+#define PACE_MIN      (64u << 10)
+#define SUMMARY_LEVEL 3
+/* Where memory is in so many pieces, a summary is not worth what it takes. */
+#define REGIONS_MAX ((size_t)TRACE_MAX_REGIONS * 4)
 
 int trace_packer_init(struct trace_packer *packer, uint64_t window)
 {
@@ -23,6 +26,7 @@ void trace_packer_fini(struct trace_packer *packer)
 {
 	trace_content_free(packer->content);
 	bytes_fini(&packer->block);
+	vgpu_trace_summary_fini(&packer->summary);
 }
 
 void trace_packer_begin(struct trace_packer *packer, struct trace_sink *sink)
@@ -32,6 +36,8 @@ void trace_packer_begin(struct trace_packer *packer, struct trace_sink *sink)
 	packer->restart = true;
 	packer->requests = packer->frames = packer->dropped = 0;
 	packer->num_places = 0;
+	vgpu_trace_summary_fini(&packer->summary);
+	packer->no_summary = false;
 	trace_content_clear(packer->content);
 }
 
@@ -262,10 +268,24 @@ static int write_record(struct trace_packer *packer, struct vgpu_trace_record *r
 	return ret;
 }
 
+/* The record as it was written. */
+static void summarize(struct trace_packer *packer, const struct vgpu_trace_record *record)
+{
+	if (packer->no_summary)
+		return;
+	packer->no_summary = vgpu_trace_summary_add(&packer->summary, record, NULL) < 0 ||
+			     packer->summary.memory.capacity > REGIONS_MAX;
+	if (packer->no_summary)
+		vgpu_trace_summary_fini(&packer->summary);
+}
+
 int trace_packer_put(struct trace_packer *packer, struct vgpu_trace_record *record, uint64_t put_ns)
 {
 	packer->record_ns = put_ns;
-	return write_record(packer, record);
+	int ret = write_record(packer, record);
+	if (ret == 0)
+		summarize(packer, record);
+	return ret;
 }
 
 uint64_t trace_packer_deadline(const struct trace_packer *packer)
@@ -274,6 +294,20 @@ uint64_t trace_packer_deadline(const struct trace_packer *packer)
 }
 
 /* ---- the end ----------------------------------------------------------------------------- */
+
+static int write_summary(struct trace_packer *packer)
+{
+	const struct trace_block_info info = {0};
+	struct bytes raw = {0};
+	int ret = 0;
+
+	if (!packer->no_summary && trace_summary_encode(&packer->summary, &raw))
+		ret = trace_sink_block(packer->sink, TRACE_BLOCK_SUMMARY, 0, &info, &raw,
+				       SUMMARY_LEVEL);
+	bytes_fini(&raw);
+	/* A file that is to become no larger does without. */
+	return ret == -EOVERFLOW ? 0 : ret;
+}
 
 int trace_packer_end(struct trace_packer *packer, struct vgpu_trace_end *end)
 {
@@ -286,6 +320,8 @@ int trace_packer_end(struct trace_packer *packer, struct vgpu_trace_end *end)
 	int ret = trace_packer_put(packer, &record, record.time_ns);
 	if (ret == 0)
 		ret = trace_packer_flush(packer);
+	if (ret == 0)
+		ret = write_summary(packer);
 	return ret < 0 ? ret : trace_sink_finish(packer->sink);
 }
 

@@ -9,6 +9,7 @@
 
 #include "trace/content.h"
 #include "trace/sink.h"
+#include "trace/summary.h"
 
 /* The format promises 100 ms: compressor, disk and scheduler have the other half. */
 #define BLOCK_AGE_NS 50000000u
@@ -31,6 +32,8 @@ struct trace_packer {
 	struct trace_block_info info;
 	bool restart;			    /* the block to be starts with an empty content table */
 	uint64_t requests, frames, dropped; /* in this file */
+	struct vgpu_trace_summary summary;  /* likewise */
+	bool no_summary;		    /* it became too large */
 	struct trace_place places[TRACE_NUM_PLACES]; /* the last ones */
 	unsigned int num_places;
 };

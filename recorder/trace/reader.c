@@ -4,6 +4,7 @@
 #include "trace/codec.h"
 #include "trace/format.h"
 #include "trace/source.h"
+#include "trace/summary.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -601,4 +602,22 @@ int vgpu_trace_reader_rewind(struct vgpu_trace_reader *reader, struct vgpu_error
 			reader->error = *err;
 	}
 	return ret;
+}
+
+int vgpu_trace_reader_summary(struct vgpu_trace_reader *reader, struct vgpu_trace_summary *summary,
+			      struct vgpu_error *err)
+{
+	struct trace_block block = {0};
+	int found = 0;
+
+	if (reader->any_records || reader->ahead != NULL)
+		return 0;
+	if (trace_source_summary(reader->source, &block)) {
+		struct cursor in = {.at = block.data, .end = block.data + block.len};
+		found = trace_summary_decode(summary, &in) == 0;
+	}
+	if (!found)
+		vgpu_trace_summary_fini(summary);
+	int ret = vgpu_trace_reader_rewind(reader, err);
+	return ret == 0 || ret == -ESPIPE ? found : ret;
 }

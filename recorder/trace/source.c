@@ -302,7 +302,7 @@ static int read_payload(struct trace_source *source, const struct trace_block_he
 
 static bool known_type(uint16_t type)
 {
-	return type >= TRACE_BLOCK_META && type <= TRACE_BLOCK_INDEX;
+	return type >= TRACE_BLOCK_META && type <= TRACE_BLOCK_SUMMARY;
 }
 
 /*
@@ -508,6 +508,65 @@ int trace_source_next(struct trace_source *source, struct trace_block *block,
 			return ret;
 		take_index(source, block);
 	}
+}
+
+/* ---- the summary ----------------------------------------------------------------------------- */
+
+static bool seek_to(struct trace_source *source, uint64_t offset)
+{
+	source->position = offset;
+	return offset <= INT64_MAX && lseek(source->fd, (off_t)offset, SEEK_SET) >= 0;
+}
+
+/* Where the index begins, as the end of the file says; 0: nowhere. */
+static uint64_t find_index(struct trace_source *source, uint64_t size)
+{
+	struct trace_footer footer;
+
+	if (size < sizeof(footer) || !seek_to(source, size - sizeof(footer)) ||
+	    read_all(source, &footer, sizeof(footer)) != sizeof(footer) ||
+	    le32toh(footer.magic) != TRACE_FOOTER_MAGIC ||
+	    le64toh(footer.checksum) !=
+		    XXH3_64bits(&footer, offsetof(struct trace_footer, checksum)))
+		return 0;
+	return le64toh(footer.index_offset);
+}
+
+/* The block at the offset, whichever its number. */
+static bool read_at(struct trace_source *source, uint64_t offset, struct trace_block *block)
+{
+	struct trace_block_header header;
+
+	if (!seek_to(source, offset) ||
+	    read_all(source, &header, sizeof(header)) != sizeof(header) || !seek_to(source, offset))
+		return false;
+	source->next_number = le32toh(header.number);
+	return read_block(source, block, NULL) > 0;
+}
+
+/* The offset of the last block before the index; 0: nowhere. */
+static uint64_t find_last(struct trace_source *source, uint64_t index, uint64_t end)
+{
+	struct trace_index_entry entry = {0};
+	struct trace_block block;
+
+	for (uint64_t at = index; at > 0 && at < end; at = source->position) {
+		if (!read_at(source, at, &block) || block.type != TRACE_BLOCK_INDEX ||
+		    block.len < sizeof(entry))
+			return 0;
+		memcpy(&entry, block.data + block.len - sizeof(entry), sizeof(entry));
+	}
+	return le16toh(entry.type) == TRACE_BLOCK_SUMMARY ? le64toh(entry.offset) : 0;
+}
+
+bool trace_source_summary(struct trace_source *source, struct trace_block *block)
+{
+	uint64_t size = source->rewindable ? trace_source_size(source) : 0;
+	uint64_t index = find_index(source, size);
+	uint64_t last =
+		index > 0 ? find_last(source, index, size - sizeof(struct trace_footer)) : 0;
+
+	return last > 0 && read_at(source, last, block) && block->type == TRACE_BLOCK_SUMMARY;
 }
 
 void trace_source_stored(const struct trace_source *source, struct trace_block_header *header,

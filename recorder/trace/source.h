@@ -51,6 +51,12 @@ uint64_t trace_source_position(const struct trace_source *source);
 /* What the index must say of the block that was read last; all 0 if not called. */
 void trace_source_describe(struct trace_source *source, uint64_t base_ns, uint64_t requests,
 			   uint64_t frames);
+/*
+ * The SUMMARY block before the index, found from the end of the file on; false: there is
+ * none, or something is wrong with it. Where it can go back, the source has to be rewound
+ * before the next block; otherwise nothing has happened.
+ */
+bool trace_source_summary(struct trace_source *source, struct trace_block *block);
 /* Back to the first block. -ESPIPE on standard input. */
 int trace_source_rewind(struct trace_source *source, struct vgpu_error *err);
 /*

@@ -2,15 +2,24 @@
 #include "trace/summary.h"
 
 #include "request.h"
+#include "trace/codec.h"
+#include "trace/format.h"
 
 #include <endian.h>
 #include <errno.h>
+#include <string.h>
+
+#define PAGE	   4096u
+#define PAGES_MAX  (1ull << 52)
+#define FLAG_BLOBS 1u
 
 void vgpu_trace_summary_fini(struct vgpu_trace_summary *summary)
 {
 	vgpu_address_map_fini(&summary->memory);
 	*summary = (struct vgpu_trace_summary){0};
 }
+
+/* ---- counting ------------------------------------------------------------------- */
 
 static int add_range(struct vgpu_trace_summary *summary, uint64_t number, uint64_t gpa,
 		     uint64_t len, struct vgpu_error *err)
@@ -61,10 +70,14 @@ static int add_request(struct vgpu_trace_summary *summary, const struct vgpu_tra
 static void add_outputs(struct vgpu_trace_summary *summary,
 			const struct vgpu_trace_outputs *outputs)
 {
-	if (summary->outputs.num_scanouts == 0)
-		summary->outputs = *outputs;
-	else if (summary->outputs.num_scanouts < outputs->num_scanouts)
-		summary->outputs.num_scanouts = outputs->num_scanouts;
+	unsigned int *num = &summary->outputs.num_scanouts;
+
+	/* What the record says no more of is no output. */
+	if (*num == 0)
+		memcpy(summary->outputs.outputs, outputs->outputs,
+		       outputs->num_scanouts * sizeof(outputs->outputs[0]));
+	if (*num < outputs->num_scanouts)
+		*num = outputs->num_scanouts;
 }
 
 int vgpu_trace_summary_add(struct vgpu_trace_summary *summary,
@@ -82,4 +95,67 @@ int vgpu_trace_summary_add(struct vgpu_trace_summary *summary,
 	default:
 		return 0;
 	}
+}
+
+/* ---- the block ------------------------------------------------------------------ */
+
+static void put_memory(struct bytes *out, const struct vgpu_address_map *memory)
+{
+	uint64_t end = 0;
+
+	bytes_put_uint(out, memory->count);
+	for (size_t i = 0; i < memory->count; i++) {
+		const struct vgpu_address_region *region = &memory->regions[i];
+
+		bytes_put_uint(out, (region->gpa - end) / PAGE);
+		bytes_put_uint(out, region->size / PAGE);
+		end = region->gpa + region->size;
+	}
+}
+
+bool trace_summary_encode(struct vgpu_trace_summary *summary, struct bytes *out)
+{
+	vgpu_address_map_merge(&summary->memory);
+	if (summary->memory.count > TRACE_MAX_REGIONS)
+		return false;
+	bytes_put_uint(out, summary->requests);
+	bytes_put_uint(out, summary->frames);
+	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
+		bytes_put_uint(out, summary->longest[i]);
+	bytes_put_uint(out, summary->chain_size);
+	bytes_put_uint(out, summary->blobs ? FLAG_BLOBS : 0);
+	trace_put_outputs(out, &summary->outputs);
+	put_memory(out, &summary->memory);
+	return !out->failed;
+}
+
+static int take_memory(struct vgpu_address_map *memory, struct cursor *in)
+{
+	uint64_t count = cursor_max(in, TRACE_MAX_REGIONS, "too many regions");
+	uint64_t at = 0; /* page */
+	int ret = 0;
+
+	for (uint64_t i = 0; ret == 0 && i < count; i++) {
+		at += cursor_max(in, PAGES_MAX - at, "region past the end");
+		uint64_t size = cursor_max(in, PAGES_MAX - at, "region past the end");
+		if (in->why != NULL)
+			return -EBADMSG;
+		ret = vgpu_address_map_add(memory, at * PAGE, size * PAGE);
+		at += size;
+	}
+	return ret == -EINVAL ? -EBADMSG : ret;
+}
+
+int trace_summary_decode(struct vgpu_trace_summary *summary, struct cursor *in)
+{
+	summary->requests = cursor_uint(in);
+	summary->frames = cursor_uint(in);
+	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
+		summary->longest[i] = (unsigned int)cursor_max(in, VGPU_QUEUE_SIZE_MAX,
+							       "chain longer than any queue");
+	summary->chain_size = cursor_uint(in);
+	summary->blobs = (cursor_uint(in) & FLAG_BLOBS) != 0;
+	trace_take_outputs(in, &summary->outputs);
+	int ret = take_memory(&summary->memory, in);
+	return in->why != NULL ? -EBADMSG : ret;
 }

@@ -4,6 +4,8 @@
 #include "fuzz/trace-forge.h"
 #include "trace.h"
 #include "trace/codec.h"
+#include "trace/format.h"
+#include "trace/summary.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +15,11 @@
 /* Of guest memory only so much, since its bytes teach nothing. */
 #define CHUNK  64u
 #define CHUNKS 4u
+
+struct seed {
+	struct bytes program;
+	struct vgpu_trace_summary summary; /* of the trace that it makes */
+};
 
 static void put_block(struct bytes *seed, uint8_t how)
 {
@@ -29,7 +36,7 @@ static void put_block(struct bytes *seed, uint8_t how)
 }
 
 /* Appends a record as the encoder writes it; false: there is no room. */
-static bool put_record(struct bytes *seed, const struct vgpu_trace_record *record,
+static bool put_record(struct seed *seed, const struct vgpu_trace_record *record,
 		       const struct trace_ref *refs, size_t num_refs)
 {
 	struct bytes encoded = {0}, op = {0};
@@ -41,15 +48,17 @@ static bool put_record(struct bytes *seed, const struct vgpu_trace_record *recor
 	program_put_number(&op, cursor_uint(&in), 2);
 	cursor_uint(&in);
 	bytes_put(&op, in.at, cursor_left(&in));
-	room = room && seed->len + PROGRAM_HEAD + op.len <= SEED_MAX;
-	if (room)
-		program_put(seed, TRACE_OP_RECORD, &op);
+	room = room && seed->program.len + PROGRAM_HEAD + op.len <= SEED_MAX;
+	if (room) {
+		program_put(&seed->program, TRACE_OP_RECORD, &op);
+		vgpu_trace_summary_add(&seed->summary, record, NULL);
+	}
 	bytes_fini(&op);
 	bytes_fini(&encoded);
 	return room;
 }
 
-static bool put_request(struct bytes *seed, struct vgpu_trace_record *record)
+static bool put_request(struct seed *seed, struct vgpu_trace_record *record)
 {
 	struct vgpu_trace_request *request = &record->request;
 	struct vgpu_trace_segment segments[CHUNKS];
@@ -72,7 +81,7 @@ static bool put_request(struct bytes *seed, struct vgpu_trace_record *record)
 	return put_record(seed, record, &ref, ref.count != 0);
 }
 
-static bool seed_from(struct vgpu_trace_reader *reader, struct bytes *seed)
+static bool seed_from(struct vgpu_trace_reader *reader, struct seed *seed)
 {
 	struct vgpu_trace_record record;
 	struct vgpu_error err;
@@ -91,27 +100,41 @@ static bool seed_from(struct vgpu_trace_reader *reader, struct bytes *seed)
 	return ret >= 0;
 }
 
+static void put_summary(struct seed *seed)
+{
+	struct bytes op = {0};
+
+	program_put_number(&op, TRACE_BLOCK_SUMMARY, 2);
+	program_put_number(&op, 0, 2);
+	if (trace_summary_encode(&seed->summary, &op))
+		program_put(&seed->program, TRACE_OP_OTHER, &op);
+	bytes_fini(&op);
+}
+
 bool seed_trace(const char *trace, const char *folder)
 {
 	const struct bytes nothing = {0};
 	struct vgpu_error err;
 	bool good = true;
 
-	/* As it is, and compressed. */
+	/* As it is and compressed, the latter with a summary. */
 	for (uint8_t how = 0; good && how <= TRACE_HOW_ZSTD; how++) {
 		struct vgpu_trace_reader *reader = vgpu_trace_reader_open(trace, &err);
-		struct bytes seed = {0};
+		struct seed seed = {0};
 
 		if (reader == NULL) {
 			fprintf(stderr, "make-seeds: %s\n", err.text);
 			return false;
 		}
-		put_block(&seed, how | TRACE_HOW_RESTART);
+		put_block(&seed.program, how | TRACE_HOW_RESTART);
 		good = seed_from(reader, &seed);
-		program_put(&seed, TRACE_OP_END, &nothing);
-		good = good && seed_write(trace, folder, how, &seed);
+		program_put(&seed.program, TRACE_OP_END, &nothing);
+		if (how == TRACE_HOW_ZSTD)
+			put_summary(&seed);
+		good = good && seed_write(trace, folder, how, &seed.program);
 		vgpu_trace_reader_close(reader);
-		bytes_fini(&seed);
+		vgpu_trace_summary_fini(&seed.summary);
+		bytes_fini(&seed.program);
 	}
 	return good;
 }

@@ -27,6 +27,7 @@ extern const struct unit_suite trace_suite;
 extern const struct unit_suite trace_damage_suite;
 extern const struct unit_suite trace_ahead_suite;
 extern const struct unit_suite pool_suite;
+extern const struct unit_suite summary_suite;
 extern const struct unit_suite format_suite;
 extern const struct unit_suite recorder_suite;
 extern const struct unit_suite sandbox_suite;
@@ -73,6 +74,7 @@ static const struct unit_suite *const suites[] = {
 	&trace_damage_suite,
 	&trace_ahead_suite,
 	&pool_suite,
+	&summary_suite,
 	&format_suite,
 	&recorder_suite,
 	&sandbox_suite,

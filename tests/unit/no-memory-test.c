@@ -7,10 +7,12 @@
 #include "bus/vhost_user.h"
 #include "golden/golden.h"
 #include "player.h"
+#include "scene.h"
 #include "trace_tools.h"
 #include "unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -116,6 +118,17 @@ static void a_player_without_memory(void)
 	fail_everywhere(play_all, trace);
 }
 
+/* Nor of a trace that ends with what it takes. */
+static void a_player_of_a_summary_without_memory(void)
+{
+	char *folder = scene_folder(), *path = scene_path(folder, "scene.trace");
+
+	CU_ASSERT_TRUE_FATAL(scene_record(path));
+	fail_everywhere(play_all, path);
+	free(path);
+	scene_folder_remove(folder);
+}
+
 static void a_report_without_memory(void)
 {
 	fail_everywhere(print_info, trace);
@@ -180,6 +193,7 @@ static void a_server_without_memory(void)
 static const struct unit_test tests[] = {
 	{"a reader without memory", a_reader_without_memory},
 	{"a player without memory", a_player_without_memory},
+	{"a player of a summary without memory", a_player_of_a_summary_without_memory},
 	{"a report without memory", a_report_without_memory},
 	{"a golden set without memory", a_golden_set_without_memory},
 	{"a server without memory", a_server_without_memory},
