@@ -7,8 +7,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* Blocks that wait: as many as one picture takes. */
-#define SLOTS 4
+/* Blocks that wait: as many as two pictures take, as one comes when the other is done. */
+#define SLOTS 8
 
 struct slot {
 	int ret; /* of trace_source_next() */
