@@ -5,10 +5,16 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 void vgpu_resources_init(struct vgpu_resources *resources, uint64_t limit)
 {
-	*resources = (struct vgpu_resources){.limit = limit};
+	uint64_t key;
+
+	/* Without a random key the buckets work as well, only guessably. */
+	if (getrandom(&key, sizeof(key), GRND_NONBLOCK) != sizeof(key))
+		key = vgpu_now_ns();
+	*resources = (struct vgpu_resources){.limit = limit, .key = key | 1};
 }
 
 static size_t num_buckets(const struct vgpu_resources *resources)
@@ -16,19 +22,30 @@ static size_t num_buckets(const struct vgpu_resources *resources)
 	return resources->more != NULL ? resources->num_more : VGPU_RESOURCE_BUCKETS;
 }
 
+static struct vgpu_resource **buckets_of(struct vgpu_resources *resources)
+{
+	return resources->more != NULL ? resources->more : resources->first;
+}
+
+/*
+ * Which of num buckets, a power of two, an id belongs in. This is multiply-shift
+ * hashing: any two ids meet with no more than two of num keys.
+ */
+static size_t home(const struct vgpu_resources *resources, uint32_t id, size_t num)
+{
+	return (resources->key * id >> 32) & (num - 1);
+}
+
 static struct vgpu_resource **bucket(struct vgpu_resources *resources, uint32_t id)
 {
-	struct vgpu_resource **buckets =
-		resources->more != NULL ? resources->more : resources->first;
-
-	return &buckets[id & (num_buckets(resources) - 1)];
+	return &buckets_of(resources)[home(resources, id, num_buckets(resources))];
 }
 
 struct vgpu_resource *vgpu_resource_find(const struct vgpu_resources *resources, uint32_t id)
 {
 	struct vgpu_resource *const *buckets =
 		resources->more != NULL ? resources->more : resources->first;
-	struct vgpu_resource *resource = buckets[id & (num_buckets(resources) - 1)];
+	struct vgpu_resource *resource = buckets[home(resources, id, num_buckets(resources))];
 
 	while (resource != NULL && resource->id != id)
 		resource = resource->next;
@@ -83,13 +100,13 @@ static void grow_buckets(struct vgpu_resources *resources)
 
 	if (to == NULL)
 		return;
-	for (uint32_t i = 0; i < num; i++) {
-		struct vgpu_resource *resource = *bucket(resources, i);
+	for (size_t i = 0; i < num; i++) {
+		struct vgpu_resource *resource = buckets_of(resources)[i];
 
 		while (resource != NULL) {
 			struct vgpu_resource *next = resource->next;
 
-			link_in(&to[resource->id & (more - 1)], resource);
+			link_in(&to[home(resources, resource->id, more)], resource);
 			resource = next;
 		}
 	}
@@ -175,11 +192,13 @@ void vgpu_resource_destroy(struct vgpu_resources *resources, struct vgpu_resourc
 
 void vgpu_resources_clear(struct vgpu_resources *resources)
 {
-	for (uint32_t i = 0; i < num_buckets(resources); i++)
-		while (*bucket(resources, i) != NULL)
+	struct vgpu_resource **buckets = buckets_of(resources);
+
+	for (size_t i = 0; i < num_buckets(resources); i++)
+		while (buckets[i] != NULL)
 			/* It was taken from this bucket, which the analyzer cannot know. */
 			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
-			vgpu_resource_destroy(resources, *bucket(resources, i));
+			vgpu_resource_destroy(resources, buckets[i]);
 	free(resources->more);
 	resources->more = NULL;
 }

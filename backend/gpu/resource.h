@@ -35,7 +35,9 @@ struct vgpu_resource {
 struct vgpu_resources {
 	uint64_t limit, used; /* bytes */
 	size_t num;
-	/* In one of these by their number: in more, if that is not NULL. */
+	/* Odd, and not known to a guest, which could choose numbers that share a bucket. */
+	uint64_t key;
+	/* In one of these by their number and the key: in more, if that is not NULL. */
 	struct vgpu_resource *first[VGPU_RESOURCE_BUCKETS];
 	struct vgpu_resource **more;
 	size_t num_more;
