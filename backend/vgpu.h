@@ -368,6 +368,8 @@ struct vgpu_resource_state {
  */
 bool vgpu_device_next_resource(const struct vgpu_device *device, uint64_t *position,
 			       struct vgpu_resource_state *state);
+/* Whether there is a resource of that number. */
+bool vgpu_device_has_resource(const struct vgpu_device *device, uint32_t id);
 
 /* How the picture that a scanout shows a part of lies in its blob. */
 struct vgpu_blob_picture {

@@ -236,17 +236,6 @@ static void put_scanout(const struct snapshot *snapshot, uint32_t scanout_id)
 
 /* ---- cursors --------------------------------------------------------------------------- */
 
-static bool is_used(const struct vgpu_device *device, uint32_t id)
-{
-	struct vgpu_resource_state state;
-	uint64_t position = 0;
-
-	while (vgpu_device_next_resource(device, &position, &state))
-		if (state.id == id)
-			return true;
-	return false;
-}
-
 /* A picture that outlives its resource, as the guest's may have done (VG-CUR-015). */
 static void put_cursor(const struct snapshot *snapshot, uint32_t scanout_id, uint32_t id)
 {
@@ -284,7 +273,7 @@ void vgpu_snapshot(const struct vgpu_device *device, struct vgpu_snapshot_room *
 					  .time_ns = vgpu_now_ns()};
 	uint32_t id = UINT32_MAX;
 
-	while (is_used(device, id))
+	while (vgpu_device_has_resource(device, id))
 		id--;
 	/* Cursors first: their resource is gone before the others take their memory. */
 	for (uint32_t i = 0; i < vgpu_device_num_scanouts(device); i++)

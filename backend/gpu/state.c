@@ -29,6 +29,11 @@ bool vgpu_device_next_resource(const struct vgpu_device *device, uint64_t *posit
 	return true;
 }
 
+bool vgpu_device_has_resource(const struct vgpu_device *device, uint32_t id)
+{
+	return vgpu_resource_find(&device->resources, id) != NULL;
+}
+
 bool vgpu_device_scanout_blob(const struct vgpu_device *device, uint32_t scanout_id,
 			      struct vgpu_blob_picture *picture)
 {
