@@ -4,6 +4,7 @@
 #include "frame.h"
 #include "snapshot.h"
 #include "trace/bytes.h"
+#include "trace/format.h"
 #include "watch.h"
 
 #include <stdlib.h>
@@ -151,7 +152,9 @@ static void add_reads(struct vgpu_recorder *recorder, const struct vgpu_request_
 		request->dropped = true;
 		return;
 	}
-	request->data = join_data(recorder, event, request->data_len);
+	/* More than a trace can hold: a guest must not get memory for it here either. */
+	if (request->data_len <= TRACE_MAX_DATA)
+		request->data = join_data(recorder, event, request->data_len);
 	request->dropped = request->data == NULL && request->data_len > 0;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What happens to a device is in its trace, as the device saw it. */
+#include "allocation.h"
 #include "frame.h"
+#include "gpu/device.h"
 #include "guest.h"
 #include "recorder.h"
 #include "trace-file.h"
@@ -8,6 +10,7 @@
 
 #include <endian.h>
 #include <string.h>
+#include <sys/mman.h>
 
 extern const struct unit_suite recorder_suite;
 
@@ -208,7 +211,44 @@ static void records_output_changes_and_resets(void)
 	stop(&recording);
 }
 
+/*
+ * A flush reads what each scanout shows of a blob: sixteen times all that the guest
+ * may have.
+ */
+static void more_than_a_trace_can_hold_is_not_put_together(void)
+{
+	const uint32_t len = 200u << 20;
+	const struct virtio_gpu_resource_flush flush = {
+		.hdr.type = htole32(VIRTIO_GPU_CMD_RESOURCE_FLUSH)};
+	struct recording recording;
+
+	start(&recording);
+	void *pixels =
+		mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CU_ASSERT_PTR_NOT_EQUAL_FATAL(pixels, MAP_FAILED);
+	const struct vgpu_guest_read reads[] = {{GUEST_RAM, len, pixels}, {0, len, pixels}};
+	const struct vgpu_request_event event = {.indirect_at = -1,
+						 .request = &flush,
+						 .request_len = sizeof(flush),
+						 .reads = reads,
+						 .num_reads = 2};
+	const struct vgpu_device *device = recording.guest.device;
+	long live = allocation_live();
+	device->observer->request(device->observer_opaque, &event);
+	/* The list of what was read, and no copy of it. */
+	CU_ASSERT_EQUAL(allocation_live() - live, 1);
+	munmap(pixels, len);
+	finish(&recording);
+	const struct vgpu_trace_request *request =
+		next_command(&recording, VIRTIO_GPU_CMD_RESOURCE_FLUSH);
+	CU_ASSERT_TRUE(request->dropped);
+	CU_ASSERT_EQUAL(request->num_segments, 2);
+	stop(&recording);
+}
+
 static const struct unit_test tests[] = {
+	{"more than a trace can hold is not put together",
+	 more_than_a_trace_can_hold_is_not_put_together},
 	{"records the set-up", records_the_set_up},
 	{"records what a transfer read", records_what_a_transfer_read},
 	{"a transfer of too many pieces is recorded without its pixels",
