@@ -302,9 +302,10 @@ uint32_t vgpu_first_index(uint64_t features);
 void vgpu_device_memory_changed(struct vgpu_device *device);
 #define VGPU_NOTIFY_MAX 256
 /*
- * Executes what is available on a queue. Returns the number of chains used; if
- * that is VGPU_NOTIFY_MAX there may be more, and the bus calls again when it
- * has looked after its other business.
+ * Executes what is available on a queue, but begins no request when it has been at it
+ * for a tenth of a second. Returns the number of chains used, or VGPU_NOTIFY_MAX if
+ * there may be more: then the bus calls again when it has looked after its other
+ * business.
  */
 unsigned int vgpu_device_notify(struct vgpu_device *device, unsigned int queue);
 /* A chain was malformed: the device waits for a reset (VG-STA-008). */

@@ -441,12 +441,12 @@ static bool display_is_busy(struct vgpu_device *device, const struct vgpu_comman
 	return device->display->refresh(device->display_opaque) == -EINPROGRESS;
 }
 
-/* Executes the chain that was popped. Returns false if it was put back. */
-static bool run_chain(struct vgpu_device *device, unsigned int queue)
+/* Executes the chain that was popped, now. Returns false if it was put back. */
+static bool run_chain(struct vgpu_device *device, unsigned int queue, uint64_t now_ns)
 {
 	struct vgpu_virtqueue *vq = &device->queues[queue];
 	struct vgpu_request_event event = {
-		.begin_ns = device->refreshed ? device->held_since : vgpu_now_ns(),
+		.begin_ns = device->refreshed ? device->held_since : now_ns,
 		.queue = queue,
 		.head = device->chain.head,
 		.indirect_at = device->chain.indirect_at,
@@ -497,6 +497,9 @@ static bool run_chain(struct vgpu_device *device, unsigned int queue)
 	return true;
 }
 
+/* One request can take a second: a flush of sixteen large scanouts, say. */
+#define NOTIFY_NS 100000000u
+
 unsigned int vgpu_device_notify(struct vgpu_device *device, unsigned int queue)
 {
 	unsigned int done = 0;
@@ -504,6 +507,7 @@ unsigned int vgpu_device_notify(struct vgpu_device *device, unsigned int queue)
 	if (queue >= VGPU_NUM_QUEUES || device->needs_reset)
 		return 0;
 	struct vgpu_virtqueue *vq = &device->queues[queue];
+	uint64_t begin = 0;
 
 	do {
 		/* A guest that never stops must not keep the bus from its other work. */
@@ -519,7 +523,13 @@ unsigned int vgpu_device_notify(struct vgpu_device *device, unsigned int queue)
 		if (rc == 0)
 			continue;
 		tell_start(device);
-		if (!run_chain(device, queue))
+		uint64_t now = vgpu_now_ns();
+		begin = done == 0 ? now : begin;
+		if (now - begin > NOTIFY_NS) {
+			vgpu_virtqueue_unpop(vq);
+			return VGPU_NOTIFY_MAX;
+		}
+		if (!run_chain(device, queue, now))
 			break;
 		done++;
 	} while (vgpu_virtqueue_rearm(vq));

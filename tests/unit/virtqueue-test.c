@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/virtio_mmio.h>
 #include <string.h>
+#include <time.h>
 
 extern const struct unit_suite virtqueue_suite;
 
@@ -468,6 +469,40 @@ static void bus_gets_its_turn(void)
 	guest_stop(&guest);
 }
 
+static void take_long(void *opaque, uint32_t scanout_id, const struct vgpu_rect *rect)
+{
+	(void)opaque;
+	(void)scanout_id;
+	(void)rect;
+	nanosleep(&(struct timespec){.tv_nsec = 40000000}, NULL);
+}
+
+static void bus_gets_its_turn_from_slow_requests(void)
+{
+	static const struct vgpu_display_ops ops = {.flush = take_long};
+	const struct vgpu_rect all = {.width = 8, .height = 8};
+	const uint16_t num = 8;
+	struct guest guest;
+
+	guest_start(&guest);
+	guest_show(&guest, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 8, 8);
+	CU_ASSERT_EQUAL(guest_flush(&guest, 1, all), VIRTIO_GPU_RESP_OK_NODATA);
+	vgpu_device_set_display(guest.device, &ops, NULL);
+	/* The same flush again and again, whose chain is still there. */
+	uint16_t begin = guest.used[0]->idx;
+	for (uint16_t i = 0; i < num; i++)
+		guest.avail[0]->ring[(begin + i) % GUEST_QUEUE_SIZE] =
+			guest.avail[0]->ring[(begin - 1) % GUEST_QUEUE_SIZE];
+	guest.avail[0]->idx += num;
+	CU_ASSERT_EQUAL(vgpu_device_notify(guest.device, 0), VGPU_NOTIFY_MAX);
+	CU_ASSERT_TRUE((uint16_t)(guest.used[0]->idx - begin) < num);
+	while (vgpu_device_notify(guest.device, 0) == VGPU_NOTIFY_MAX)
+		CU_ASSERT_TRUE((uint16_t)(guest.used[0]->idx - begin) < num);
+	CU_ASSERT_EQUAL((uint16_t)(guest.used[0]->idx - begin), num);
+	vgpu_device_set_display(guest.device, NULL, NULL);
+	guest_stop(&guest);
+}
+
 static void indices_wrap_at_65536(void)
 {
 	static const struct virtio_gpu_ctrl_hdr nonsense = {.type = 0xdead};
@@ -525,6 +560,7 @@ static const struct unit_test tests[] = {
 	{"VG-SPL-018 misaligned rings are refused", misaligned_rings_are_refused},
 	{"VG-FRM-003 a chain as long as the queue", chain_as_long_as_the_queue},
 	{"the bus gets its turn after 256 chains", bus_gets_its_turn},
+	{"the bus gets its turn from slow requests", bus_gets_its_turn_from_slow_requests},
 	{"VG-SPL-005 indices wrap at 65536", indices_wrap_at_65536},
 	{"VG-FRM-019 a batch is answered in order", batch_of_requests_is_answered_in_order},
 	{NULL, NULL},
