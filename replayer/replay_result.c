@@ -2,6 +2,7 @@
 #include "replay.h"
 
 #include "decode.h"
+#include "report/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,8 +26,11 @@ void vgpu_replay_note(struct vgpu_replay_result *result, enum vgpu_replay_status
 	vsnprintf(text.text, sizeof(text.text), format, args);
 	va_end(args);
 	char *copy = strdup(vgpu_replay_strip(result->trace, text.text));
-	if (copy != NULL)
-		result->messages[result->num_messages++] = copy;
+	if (copy == NULL)
+		return;
+	/* Names and reasons from a golden set, words of a device: for a terminal, too. */
+	vgpu_utf8_make_plain(copy);
+	result->messages[result->num_messages++] = copy;
 }
 
 const char *vgpu_replay_strip(const char *trace, const char *text)

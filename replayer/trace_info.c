@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "decode.h"
+#include "report/utf8.h"
 #include "trace_tools.h"
 
 #include <errno.h>
@@ -128,20 +129,43 @@ static void print_features(FILE *out, const char *title, uint64_t features)
 	fputc('\n', out);
 }
 
+/* NULL where there is no memory. */
+static char *plain_copy(const char *text)
+{
+	char *copy = strdup(text);
+
+	if (copy != NULL)
+		vgpu_utf8_make_plain(copy);
+	return copy;
+}
+
+/* Who wrote the trace may have had a terminal in mind. */
+static void print_member(FILE *out, const cJSON *item)
+{
+	char *text = cJSON_IsString(item) ? NULL : cJSON_PrintUnformatted(item);
+	char *name = plain_copy(item->string);
+	char *value = plain_copy(cJSON_IsString(item) ? item->valuestring
+				 : text != NULL	      ? text
+						      : "");
+
+	if (name != NULL && value != NULL)
+		fprintf(out, "%-15s%s\n", name, value);
+	free(name);
+	free(value);
+	cJSON_free(text);
+}
+
 static void print_metadata(FILE *out, const char *metadata)
 {
 	cJSON *object = cJSON_Parse(metadata);
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, object)
-	{
-		char *text = cJSON_IsString(item) ? NULL : cJSON_PrintUnformatted(item);
-		fprintf(out, "%-15s%s\n", item->string,
-			cJSON_IsString(item) ? item->valuestring
-			: text != NULL	     ? text
-					     : "");
-		cJSON_free(text);
-	}
+	/* What is in a list has no name. */
+	if (cJSON_IsObject(object))
+		cJSON_ArrayForEach(item, object)
+		{
+			print_member(out, item);
+		}
 	cJSON_Delete(object);
 }
 

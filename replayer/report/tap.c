@@ -6,12 +6,6 @@
 
 /* ---- text ------------------------------------------------------------------------------- */
 
-static bool is_control(uint32_t character)
-{
-	return character < 0x20 || (character >= 0x7f && character < 0xa0) || character == 0x2028 ||
-	       character == 0x2029;
-}
-
 /* In a line of its own kind: nothing that ends it, nothing that begins a directive. */
 static void put_description(FILE *out, const char *text)
 {
@@ -21,7 +15,7 @@ static void put_description(FILE *out, const char *text)
 
 		if (character == '#' || character == '\\')
 			fputc('\\', out);
-		if (is_control(character))
+		if (vgpu_utf8_is_control(character))
 			fputc(' ', out);
 		else if (character == VGPU_UTF8_REPLACEMENT)
 			fputs("\xef\xbf\xbd", out);
@@ -45,7 +39,7 @@ static void put_quoted(FILE *out, const char *text)
 			fputs("\\n", out);
 		else if (character < 0x20 || character == 0x7f)
 			fprintf(out, "\\x%02x", character);
-		else if (is_control(character) || character == VGPU_UTF8_REPLACEMENT)
+		else if (vgpu_utf8_is_control(character) || character == VGPU_UTF8_REPLACEMENT)
 			fputs("\xef\xbf\xbd", out);
 		else
 			fwrite(text, 1, len, out);
@@ -73,7 +67,7 @@ static void put_line(FILE *out, const char *line, size_t len)
 		uint32_t character;
 		size_t n = vgpu_utf8_next(line, &character);
 
-		if ((is_control(character) && character != '\t') ||
+		if ((vgpu_utf8_is_control(character) && character != '\t') ||
 		    character == VGPU_UTF8_REPLACEMENT)
 			fputs("\xef\xbf\xbd", out);
 		else

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/utf8.h"
 
+#include <string.h>
+
 /* By the number of bytes. */
 static const struct {
 	unsigned char mask, lead;
@@ -35,4 +37,29 @@ size_t vgpu_utf8_next(const char *text, uint32_t *character)
 		return more + 1;
 	}
 	return 1;
+}
+
+bool vgpu_utf8_is_control(uint32_t character)
+{
+	return character < 0x20 || (character >= 0x7f && character < 0xa0) || character == 0x2028 ||
+	       character == 0x2029;
+}
+
+void vgpu_utf8_make_plain(char *text)
+{
+	char *to = text;
+
+	while (*text != '\0') {
+		uint32_t character;
+		size_t len = vgpu_utf8_next(text, &character);
+
+		if (vgpu_utf8_is_control(character) || character == VGPU_UTF8_REPLACEMENT) {
+			*to++ = '?';
+		} else {
+			memmove(to, text, len);
+			to += len;
+		}
+		text += len;
+	}
+	*to = '\0';
 }

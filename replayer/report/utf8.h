@@ -3,6 +3,7 @@
 #ifndef VGPU_UTF8_H
 #define VGPU_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,5 +15,9 @@
  * counts as a replacement character.
  */
 size_t vgpu_utf8_next(const char *text, uint32_t *character);
+/* Whether it is no part of a line: it ends one, or steers a terminal. */
+bool vgpu_utf8_is_control(uint32_t character);
+/* Puts a question mark in place of each control character and each byte that begins none. */
+void vgpu_utf8_make_plain(char *text);
 
 #endif

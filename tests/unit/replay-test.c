@@ -668,7 +668,52 @@ static void the_tools_say_what_is_in_a_trace(void)
 	place_fini(&place);
 }
 
+static char *info_of(const char *metadata)
+{
+	const struct vgpu_trace_tool_options options = {0};
+	const struct vgpu_trace_writer_options writer_options = {.metadata = metadata};
+	char *folder = scene_folder(), *path = scene_path(folder, "x.trace");
+	struct vgpu_trace_writer *writer = vgpu_trace_writer_open(path, &writer_options, NULL);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(writer);
+	CU_ASSERT_EQUAL(vgpu_trace_writer_close(writer, NULL, NULL), 0);
+	char *info = run_tool(vgpu_trace_info, path, &options, 0);
+	unlink(path);
+	free(path);
+	scene_folder_remove(folder);
+	return info;
+}
+
+/* An escape, a bell, a character that is an escape of its own, and half of one. */
+#define STEERS                                                                                     \
+	"\033[2J\a\xc2\x9b"                                                                        \
+	"2J\xe2\x82\n\x7f"
+#define PLAIN "?[2J??2J????"
+
+static void nothing_in_a_trace_steers_a_terminal(void)
+{
+	struct vgpu_replay_result result = {.trace = "x"};
+
+	char *info = info_of("{\"note\": \"\\u001b]0;x\\u0007 gr\xc3\xb6\xc3\x9f"
+			     "er\xc2\x9b"
+			     "2J\", \"\\u001b[2J\": [\"\x7f\"]}");
+	for (const char *at = info; *at != '\0'; at++)
+		CU_ASSERT_TRUE(*at == '\n' || (unsigned char)*at >= ' ');
+	CU_ASSERT_PTR_NOT_NULL(strstr(info, "note           ?]0;x? gr\xc3\xb6\xc3\x9f"
+					    "er?2J\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(info, "?[2J           [\"?\"]\n"));
+	free(info);
+	info = info_of("[\"a list\"]");
+	CU_ASSERT_PTR_NULL(strstr(info, "null"));
+	free(info);
+	/* As from a golden set. */
+	vgpu_replay_note(&result, VGPU_REPLAY_EQUAL, "x: %s", STEERS);
+	CU_ASSERT_STRING_EQUAL(result.messages[0], PLAIN);
+	vgpu_replay_result_fini(&result);
+}
+
 static const struct unit_test tests[] = {
+	{"nothing in a trace steers a terminal", nothing_in_a_trace_steers_a_terminal},
 	{"an untouched set is equal", an_untouched_set_is_equal},
 	{"a changed golden pixel differs and names the frame",
 	 a_changed_golden_pixel_differs_and_names_the_frame},
