@@ -424,7 +424,7 @@ struct vgpu_vhost_user_options {
 	struct vgpu_device *device;
 	struct vgpu_mem_map *memory; /* the device's, filled by the front end's tables */
 	bool ask_front_end;	     /* outputs are what the front end says, not what was set */
-	/* One line about the connection, without a newline. May be NULL. */
+	/* One line about the connection, without a newline; 21 a minute at most. May be NULL. */
 	void (*log)(void *opaque, const char *line);
 	void *opaque;
 };

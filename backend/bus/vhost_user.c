@@ -58,6 +58,8 @@ struct vgpu_vhost_user {
 	struct vgpu_gpu_socket *gpu;
 	void (*log)(void *opaque, const char *line);
 	void *opaque;
+	uint64_t said_since; /* when the first of this many lines was said */
+	unsigned int num_said;
 
 	int listen_fd;
 	struct sockaddr_un address;
@@ -79,17 +81,43 @@ struct vgpu_vhost_user {
 static void say(struct vgpu_vhost_user *server, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* A guest that breaks its rings and resets, again and again, must not fill a log. */
+#define SAY_MAX 20
+#define SAY_NS	60000000000ull
+
+/* Whether another line may be said. Where it is the first that may not, that is said. */
+static bool may_say(struct vgpu_vhost_user *server)
+{
+	uint64_t now = vgpu_now_ns();
+
+	if (server->num_said == 0 || now - server->said_since >= SAY_NS) {
+		server->said_since = now;
+		server->num_said = 0;
+	}
+	if (server->num_said > SAY_MAX)
+		return false;
+	if (server->num_said++ < SAY_MAX)
+		return true;
+	server->log(server->opaque, "and so on: the rest of this minute is left out");
+	return false;
+}
+
 static void say(struct vgpu_vhost_user *server, const char *format, ...)
 {
 	char line[256];
 	va_list args;
 
-	if (server->log == NULL)
+	if (server->log == NULL || !may_say(server))
 		return;
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
 	server->log(server->opaque, line);
+}
+
+static void say_line(void *opaque, const char *line)
+{
+	say(opaque, "%s", line);
 }
 
 static void set_fd(int *slot, int fd)
@@ -780,8 +808,8 @@ struct vgpu_vhost_user *vgpu_vhost_user_new(const struct vgpu_vhost_user_options
 	server->fd = -1;
 	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
 		server->rings[i] = (struct ring){.kick_fd = -1, .call_fd = -1, .err_fd = -1};
-	server->gpu = vgpu_gpu_socket_new(options->device, options->ask_front_end, options->log,
-					  options->opaque);
+	server->gpu =
+		vgpu_gpu_socket_new(options->device, options->ask_front_end, say_line, server);
 	if (server->gpu == NULL) {
 		free(server);
 		return NULL;

@@ -23,6 +23,7 @@ static void on_log(void *opaque, const char *line)
 	struct front *front = opaque;
 
 	snprintf(front->log, sizeof(front->log), "%s", line);
+	front->num_lines++;
 }
 
 void front_start(struct front *front, bool ask)

@@ -34,7 +34,8 @@ struct front {
 	uint8_t *ram;
 	uint64_t features;  /* of the guest */
 	uint16_t used_seen; /* packed: slots over two laps, as the device counts them */
-	char log[1024];
+	char log[1024];	    /* the last line */
+	unsigned int num_lines;
 };
 
 void front_start(struct front *front, bool ask);

@@ -440,6 +440,26 @@ static void rings_without_enable_and_with_errors(void)
 	front_stop(&front);
 }
 
+/* A guest does so as often as it likes, and each time there is something to say. */
+static void a_log_is_not_filled(void)
+{
+	struct front front;
+
+	front_start(&front, false);
+	front_create(&front);
+	for (int i = 0; i < 100; i++) {
+		front_start_rings(&front, 0);
+		((struct vring_avail *)(front.ram + FRONT_RING(0) + 0x1000))->idx = 1000;
+		front_kick(&front, 0);
+		CU_ASSERT_EQUAL(front_pump(&front), 0);
+		CU_ASSERT_TRUE(vgpu_device_needs_reset(front.device));
+		front_stop_rings(&front);
+	}
+	CU_ASSERT_EQUAL(front.num_lines, 21);
+	CU_ASSERT_PTR_NOT_NULL(strstr(front.log, "left out"));
+	front_stop(&front);
+}
+
 static void other_descriptor_ends_the_wait(void)
 {
 	struct front front;
@@ -639,6 +659,7 @@ static const struct unit_test tests[] = {
 	{"acknowledgments only where they were agreed", acks_only_where_they_were_agreed},
 	{"a configuration that is not there", config_that_is_not_there},
 	{"rings without SET_VRING_ENABLE, and with errors", rings_without_enable_and_with_errors},
+	{"a log is not filled", a_log_is_not_filled},
 	{"another descriptor ends the wait", other_descriptor_ends_the_wait},
 	{"rings outside memory are not used", rings_outside_memory_are_not_used},
 	{"nonsense ends the connection", nonsense_ends_the_connection},
