@@ -2,6 +2,7 @@
 #include "out_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +14,17 @@ static bool is_special(const char *path)
 	struct stat status;
 
 	return lstat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+/* In a folder that others write to, .part may be a link to what they would have overwritten. */
+static FILE *open_part(const char *part)
+{
+	int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+	FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+
+	if (fd >= 0 && file == NULL)
+		close(fd);
+	return file;
 }
 
 static void forget(struct vgpu_out_file *out)
@@ -35,7 +47,7 @@ int vgpu_out_file_open(struct vgpu_out_file *out, const char *path, struct vgpu_
 		forget(out);
 		return vgpu_error_set(err, ENOMEM, "out of memory");
 	}
-	out->file = fopen(out->part != NULL ? out->part : path, "we");
+	out->file = out->part != NULL ? open_part(out->part) : fopen(path, "we");
 	if (out->file != NULL)
 		return 0;
 	int error = errno;

@@ -147,6 +147,18 @@ static bool is_device(const char *path)
 	return stat(path, &info) == 0 && S_ISCHR(info.st_mode);
 }
 
+/*
+ * In a folder that others write to, .part may be a link to what they would have
+ * overwritten; it is what was opened only if it is none.
+ */
+static bool is_linked_file(const char *part, const struct stat *opened)
+{
+	struct stat named;
+
+	return S_ISREG(opened->st_mode) && lstat(part, &named) == 0 &&
+	       (named.st_dev != opened->st_dev || named.st_ino != opened->st_ino);
+}
+
 static int begin_file(struct trace_sink *sink, struct vgpu_error *err)
 {
 	int ret = write_file_header(sink);
@@ -180,7 +192,10 @@ static int open_part(struct trace_sink *sink, struct vgpu_error *err)
 		sink->created = false;
 		return vgpu_error_set(err, EBUSY, "%s: another recorder is writing it", sink->part);
 	}
-	if (fstat(sink->fd, &info) < 0 || (S_ISREG(info.st_mode) && ftruncate(sink->fd, 0) < 0))
+	int ret = fstat(sink->fd, &info);
+	if (ret == 0 && is_linked_file(sink->part, &info))
+		return vgpu_error_set(err, ELOOP, "%s: is a link to another file", sink->part);
+	if (ret < 0 || (S_ISREG(info.st_mode) && ftruncate(sink->fd, 0) < 0))
 		return vgpu_error_set(err, errno, "%s: %s", sink->part, strerror(errno));
 	sink->piped = !S_ISREG(info.st_mode);
 	return begin_file(sink, err);

@@ -101,6 +101,11 @@ static void a_file_is_there_whole_or_not_at_all(void)
 	vgpu_out_file_abandon(&out);
 	expect_file(path, "first");
 	CU_ASSERT_EQUAL(access(part, F_OK), -1);
+	/* Somebody else's link is not followed. */
+	CU_ASSERT_EQUAL_FATAL(symlink(path, part), 0);
+	CU_ASSERT_EQUAL(vgpu_out_file_open(&out, path, &err), -ELOOP);
+	expect_file(path, "first");
+	CU_ASSERT_EQUAL(unlink(part), 0);
 	CU_ASSERT_EQUAL(vgpu_out_file_open(&out, "/nonexistent/a", &err), -ENOENT);
 	CU_ASSERT_STRING_EQUAL(err.text, "/nonexistent/a: No such file or directory");
 	free(path);

@@ -644,6 +644,12 @@ static void is_named_part_until_closed(void)
 	CU_ASSERT_EQUAL(file_size(part), -1);
 	CU_ASSERT_EQUAL(trace_file_read(path, &records, &err), 0);
 	CU_ASSERT_EQUAL(records, 2);
+	/* Somebody else's link is not followed. */
+	CU_ASSERT_EQUAL_FATAL(symlink(path, part), 0);
+	CU_ASSERT_PTR_NULL_FATAL(vgpu_trace_writer_open(path, NULL, &err));
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "x.trace.part: is a link"));
+	CU_ASSERT_EQUAL(trace_file_read(path, &records, &err), 0);
+	CU_ASSERT_EQUAL(unlink(part), 0);
 	trace_file_remove(path);
 }
 
