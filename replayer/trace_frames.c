@@ -3,6 +3,7 @@
 #include "player.h"
 #include "trace_tools.h"
 
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,12 +24,22 @@ static bool stop(void *opaque)
 }
 
 static void print_line(struct frames *frames, const struct vgpu_trace_frame *recorded,
-		       const char *what)
+		       const char *file)
 {
-	fprintf(frames->out,
-		frames->options->json ? "{\"frame\":%llu,\"scanout\":%u,\"file\":\"%s\"}\n"
-				      : "frame %llu, scanout %u: %s\n",
-		(unsigned long long)recorded->number, recorded->scanout_id, what);
+	if (!frames->options->json) {
+		fprintf(frames->out, "frame %llu, scanout %u: %s\n",
+			(unsigned long long)recorded->number, recorded->scanout_id, file);
+		return;
+	}
+	/* As JSON has it, whatever is in the name. */
+	cJSON *name = cJSON_CreateString(file);
+	char *text = cJSON_PrintUnformatted(name);
+
+	if (text != NULL)
+		fprintf(frames->out, "{\"frame\":%llu,\"scanout\":%u,\"file\":%s}\n",
+			(unsigned long long)recorded->number, recorded->scanout_id, text);
+	cJSON_free(text);
+	cJSON_Delete(name);
 }
 
 static void on_frame(void *opaque, const struct vgpu_player_frame *frame)

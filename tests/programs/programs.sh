@@ -205,9 +205,9 @@ trace_json_is_json() {
 	[ "$(grep -c '"type":"request"' out)" -eq 15 ] || fail 'not 15 requests'
 	exits 0 vgpu-trace verify --json "$trace" "$trace"
 	json out whole requests frames
-	mkdir pictures
-	exits 0 vgpu-trace frames --json -o pictures "$trace"
-	json out
+	mkdir 'pictures \"'
+	exits 0 vgpu-trace frames --json -o 'pictures \"' "$trace"
+	json out frame scanout file
 }
 
 repair_makes_a_cut_trace_whole() {
