@@ -354,9 +354,14 @@ struct vgpu_backing_entry {
 struct vgpu_resource_state {
 	uint32_t id;
 	uint32_t format, width, height; /* not of a blob */
-	const uint8_t *pixels; /* rows of width pixels as the format has them; not of a blob */
+	/*
+	 * Rows of width pixels as the format has them. Of a blob, those of its bytes that
+	 * scanouts show, as they were when they were read last, or NULL.
+	 */
+	const uint8_t *pixels;
 	uint64_t pixels_len;
-	uint64_t blob_size; /* 0: this is no blob */
+	uint64_t pixels_begin; /* in the blob */
+	uint64_t blob_size;    /* 0: this is no blob */
 	const struct vgpu_backing_entry *backing;
 	size_t num_backing; /* 0: none attached */
 	bool has_uuid;

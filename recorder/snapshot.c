@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "snapshot.h"
 
+#include "trace/format.h"
+
 #include <endian.h>
 #include <linux/virtio_gpu.h>
 #include <string.h>
@@ -23,10 +25,11 @@ struct snapshot {
 	uint64_t time_ns;
 };
 
-/* Guest memory that a request reads: one piece, at SPARE_GPA. */
+/* Guest memory that a request reads: one piece, at SPARE_GPA and as far behind. */
 struct piece {
 	const void *data;
 	uint32_t len, pitch;
+	uint64_t offset;
 };
 
 static void put_answered(const struct snapshot *snapshot, unsigned int queue, const void *request,
@@ -34,7 +37,7 @@ static void put_answered(const struct snapshot *snapshot, unsigned int queue, co
 			 const struct piece *piece)
 {
 	const struct vgpu_chain_desc descs[] = {{len, false}, {response_len, true}};
-	struct vgpu_trace_segment segment = {.gpa = SPARE_GPA};
+	struct vgpu_trace_segment segment;
 	struct vgpu_trace_record record = {
 		.type = VGPU_TRACE_REQUEST,
 		.time_ns = snapshot->time_ns,
@@ -52,7 +55,7 @@ static void put_answered(const struct snapshot *snapshot, unsigned int queue, co
 	};
 
 	if (piece != NULL) {
-		segment.len = piece->len;
+		segment = (struct vgpu_trace_segment){SPARE_GPA + piece->offset, piece->len};
 		record.request.segments = &segment;
 		record.request.num_segments = 1;
 		record.request.data = piece->data;
@@ -105,8 +108,9 @@ static void fill(const struct snapshot *snapshot, uint32_t id, uint32_t width, u
 	put(snapshot, VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, &attach, sizeof(attach), NULL);
 	for (uint32_t y = 0; y < height; y += rows) {
 		uint32_t count = height - y < rows ? height - y : rows;
-		const struct piece piece = {pixels + y * pitch, (uint32_t)(count * pitch),
-					    (uint32_t)pitch};
+		const struct piece piece = {.data = pixels + y * pitch,
+					    .len = (uint32_t)(count * pitch),
+					    .pitch = (uint32_t)pitch};
 		struct virtio_gpu_transfer_to_host_2d transfer = {
 			.r = {.y = htole32(y), .width = htole32(width), .height = htole32(count)},
 			.resource_id = htole32(id)};
@@ -163,6 +167,56 @@ static void put_blob(const struct snapshot *snapshot, const struct vgpu_resource
 		    sizeof(create_blob), state);
 }
 
+/*
+ * Whether the blob is shown though there is no guest memory behind it any more: what was
+ * read of that last. What lies beyond the first 4 GiB of a blob is not said again.
+ */
+static bool outlives_backing(const struct snapshot *snapshot,
+			     const struct vgpu_resource_state *state)
+{
+	bool shown = false;
+
+	if (state->blob_size == 0 || state->num_backing != 0 || state->pixels == NULL ||
+	    state->pixels_len > TRACE_MAX_DATA ||
+	    state->pixels_begin + state->pixels_len > UINT32_MAX)
+		return false;
+	for (uint32_t i = 0; i < vgpu_device_num_scanouts(snapshot->device); i++)
+		shown |= vgpu_device_scanout(snapshot->device, i)->resource_id == state->id;
+	return shown;
+}
+
+/* With spare memory that is large enough for what is shown, as often as it takes. */
+static void put_spare_blob(const struct snapshot *snapshot, struct vgpu_resource_state *state)
+{
+	const uint64_t max = VGPU_BACKING_ENTRIES_MAX;
+	const uint64_t least = (state->blob_size + max - 1) / max;
+	uint64_t len = state->pixels_begin + state->pixels_len;
+	struct vgpu_backing_entry *entries = snapshot->room->entries;
+
+	/* As large as what was behind it, which had no more entries. */
+	len = len > least ? len : least;
+	state->num_backing = (size_t)((state->blob_size + len - 1) / len);
+	for (size_t i = 0; i < state->num_backing; i++)
+		entries[i] = (struct vgpu_backing_entry){SPARE_GPA, (uint32_t)len};
+	state->backing = entries;
+	put_blob(snapshot, state);
+}
+
+/* Its scanouts read it once more, and then the memory goes. */
+static void put_shown_blob(const struct snapshot *snapshot, const struct vgpu_resource_state *state)
+{
+	const struct piece piece = {.data = state->pixels,
+				    .len = (uint32_t)state->pixels_len,
+				    .offset = state->pixels_begin};
+	struct virtio_gpu_resource_flush flush = {
+		.r = {.width = htole32(UINT32_MAX), .height = htole32(UINT32_MAX)},
+		.resource_id = htole32(state->id)};
+	struct virtio_gpu_resource_detach_backing detach = {.resource_id = htole32(state->id)};
+
+	put(snapshot, VIRTIO_GPU_CMD_RESOURCE_FLUSH, &flush, sizeof(flush), &piece);
+	put(snapshot, VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, &detach, sizeof(detach), NULL);
+}
+
 static void put_2d(const struct snapshot *snapshot, const struct vgpu_resource_state *state)
 {
 	create(snapshot, state->id, state->format, state->width, state->height);
@@ -190,13 +244,25 @@ static void put_resources(const struct snapshot *snapshot)
 	uint64_t position = 0;
 
 	while (vgpu_device_next_resource(snapshot->device, &position, &state)) {
-		if (state.blob_size != 0)
+		if (outlives_backing(snapshot, &state))
+			put_spare_blob(snapshot, &state);
+		else if (state.blob_size != 0)
 			put_blob(snapshot, &state);
 		else
 			put_2d(snapshot, &state);
 		if (state.has_uuid)
 			put_uuid(snapshot, &state);
 	}
+}
+
+static void put_shown_blobs(const struct snapshot *snapshot)
+{
+	struct vgpu_resource_state state;
+	uint64_t position = 0;
+
+	while (vgpu_device_next_resource(snapshot->device, &position, &state))
+		if (outlives_backing(snapshot, &state))
+			put_shown_blob(snapshot, &state);
 }
 
 /* ---- scanouts ------------------------------------------------------------------------ */
@@ -281,4 +347,5 @@ void vgpu_snapshot(const struct vgpu_device *device, struct vgpu_snapshot_room *
 	put_resources(&snapshot);
 	for (uint32_t i = 0; i < vgpu_device_num_scanouts(device); i++)
 		put_scanout(&snapshot, i);
+	put_shown_blobs(&snapshot);
 }

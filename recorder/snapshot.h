@@ -10,10 +10,11 @@
 
 #include <linux/virtio_gpu.h>
 
-/* For the longest request, or a cursor's picture. */
+/* For the longest request, or a cursor's picture, and for a list of guest memory. */
 struct vgpu_snapshot_room {
 	_Alignas(8) uint8_t bytes[sizeof(struct virtio_gpu_resource_create_blob) +
 				  VGPU_BACKING_ENTRIES_MAX * sizeof(struct virtio_gpu_mem_entry)];
+	struct vgpu_backing_entry entries[VGPU_BACKING_ENTRIES_MAX];
 };
 
 /*

@@ -13,6 +13,9 @@ bool vgpu_device_next_resource(const struct vgpu_device *device, uint64_t *posit
 		return false;
 	*state = (struct vgpu_resource_state){
 		.id = resource->id,
+		.pixels = resource->pixels,
+		.pixels_len = resource->pixels_len,
+		.pixels_begin = resource->pixels_begin,
 		.blob_size = resource->blob_size,
 		.backing = resource->backing,
 		.num_backing = resource->num_backing,
@@ -24,8 +27,6 @@ bool vgpu_device_next_resource(const struct vgpu_device *device, uint64_t *posit
 	state->format = vgpu_format_id(resource->format);
 	state->width = resource->width;
 	state->height = resource->height;
-	state->pixels = resource->pixels;
-	state->pixels_len = resource->pixels_len;
 	return true;
 }
 

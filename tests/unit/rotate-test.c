@@ -123,6 +123,7 @@ static void play_blob(struct recording *recording)
 						   .strides = {300},
 						   .offsets = {400}};
 	struct virtio_gpu_resource_assign_uuid uuid = {.resource_id = UINT32_MAX};
+	struct virtio_gpu_resource_detach_backing detach = {.resource_id = UINT32_MAX};
 
 	step(recording, 0, VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, &create, sizeof(create));
 	step(recording, 0, VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, &uuid, sizeof(uuid));
@@ -130,6 +131,10 @@ static void play_blob(struct recording *recording)
 	step(recording, 0, VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, &show, sizeof(show));
 	flush(recording, UINT32_MAX);
 	draw(recording, 9);
+	flush(recording, UINT32_MAX);
+	/* What is shown stays, and nothing is read any more. */
+	step(recording, 0, VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, &detach, sizeof(detach));
+	draw(recording, 10);
 	flush(recording, UINT32_MAX);
 }
 
