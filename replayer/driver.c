@@ -24,6 +24,9 @@ _Static_assert(USED_OFFSET + sizeof(struct vring_used) +
 		       VGPU_DRIVER_RING_BYTES,
 	       "used ring");
 
+/* As many as an indirect table can link. */
+#define DESCS_MAX 65536u
+
 /* Buffers get a byte that no answer starts with, so that stale bytes show. */
 #define UNWRITTEN 0xaa
 
@@ -281,7 +284,7 @@ static int check_request(const struct vgpu_driver *driver,
 		return vgpu_error_set(err, EINVAL, "queue %u is not set up", request->queue);
 	uint16_t size = driver->queues[request->queue].info.size;
 	unsigned int direct = vgpu_chain_direct_descs(request->num_descs, request->indirect_at);
-	if (request->num_descs == 0 || request->num_descs > UINT16_MAX || direct > size ||
+	if (request->num_descs == 0 || request->num_descs > DESCS_MAX || direct > size ||
 	    request->indirect_at >= (int)request->num_descs || request->head >= size)
 		return vgpu_error_set(err, EINVAL,
 				      "chain of %u descriptors from head %u in a queue of %u",

@@ -45,7 +45,7 @@ extern const struct vgpu_ring_ops vgpu_packed_ring;
 void vgpu_chain_begin(struct vgpu_chain *chain, uint16_t head);
 /*
  * Adds a buffer with the flags of its descriptor. 0, -ENOMEM, or -EPROTO with
- * *violation set where it is readable and follows a writable one.
+ * *violation set where it is readable and follows a writable one, or is the 65,537th.
  */
 int vgpu_chain_add(struct vgpu_chain *chain, uint64_t gpa, uint32_t len, uint16_t flags,
 		   enum vgpu_violation *violation);

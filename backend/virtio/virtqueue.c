@@ -8,9 +8,11 @@
 
 /*
  * Index entries of a split table are 16 bits, so no longer table can be used. It
- * is also what bounds the work and the memory that one chain can ask for.
+ * is also what bounds the work and the memory that one chain can ask for, with what
+ * it has in the ring before its table: a trace takes no more descriptors of one.
  */
 #define TABLE_MAX 65536u
+#define CHAIN_MAX TABLE_MAX
 
 /* A descriptor of either format has as many bytes. */
 #define DESC_SIZE sizeof(struct vring_desc)
@@ -189,6 +191,10 @@ int vgpu_chain_add(struct vgpu_chain *chain, uint64_t gpa, uint32_t len, uint16_
 
 	if (!writable && chain->writable != 0) {
 		*violation = VGPU_VIOLATION_CHAIN_ORDER;
+		return -EPROTO;
+	}
+	if (chain->num_descs == CHAIN_MAX) {
+		*violation = VGPU_VIOLATION_BAD_CHAIN;
 		return -EPROTO;
 	}
 	if (chain->num_descs == chain->capacity && grow(chain) != 0)

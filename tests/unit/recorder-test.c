@@ -5,6 +5,7 @@
 #include "gpu/device.h"
 #include "guest.h"
 #include "recorder.h"
+#include "replay.h"
 #include "trace-file.h"
 #include "unit.h"
 
@@ -246,7 +247,54 @@ static void more_than_a_trace_can_hold_is_not_put_together(void)
 	stop(&recording);
 }
 
+/* A request whose header is in the ring's table, in the rest of which are this many buffers. */
+static int64_t offer_long_chain(struct guest *guest, uint32_t num)
+{
+	struct virtio_gpu_ctrl_hdr *request = (void *)(guest->ram + GUEST_REQUEST);
+	struct vring_desc *table = (void *)(guest->ram + GUEST_PIXELS);
+
+	*request = (struct virtio_gpu_ctrl_hdr){.type = htole32(VIRTIO_GPU_CMD_GET_DISPLAY_INFO)};
+	for (uint32_t i = 0; i < num; i++)
+		table[i] =
+			(struct vring_desc){.addr = htole64(GUEST_RAM + GUEST_RESPONSE),
+					    .len = htole32(1),
+					    .flags = htole16(VRING_DESC_F_WRITE |
+							     (i + 1 < num ? VRING_DESC_F_NEXT : 0)),
+					    .next = htole16((uint16_t)(i + 1))};
+	guest_set_desc(guest, 0, 0, GUEST_RAM + GUEST_REQUEST, sizeof(*request), VRING_DESC_F_NEXT,
+		       1);
+	guest_set_desc(guest, 0, 1, GUEST_RAM + GUEST_PIXELS, num * (uint32_t)sizeof(*table),
+		       VRING_DESC_F_INDIRECT, 0);
+	return guest_offer(guest, 0, 0);
+}
+
+static void no_chain_is_too_long_for_a_trace(void)
+{
+	const struct vgpu_replay_options options = {
+		.target = "builtin", .no_golden = true, .last_frame = UINT64_MAX};
+	struct vgpu_replay_result result;
+	struct recording recording;
+
+	start(&recording);
+	CU_ASSERT_EQUAL(offer_long_chain(&recording.guest, 65535), 408);
+	/* One more than a trace takes: no driver means that, and no recording ends for it. */
+	CU_ASSERT_EQUAL(offer_long_chain(&recording.guest, 65536), -1);
+	CU_ASSERT_TRUE(vgpu_device_needs_reset(recording.guest.device));
+	guest_init_device(&recording.guest, GUEST_FEATURES);
+	guest_show(&recording.guest, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 8, 8);
+	finish(&recording);
+	CU_ASSERT_EQUAL(next_command(&recording, VIRTIO_GPU_CMD_GET_DISPLAY_INFO)->num_descs,
+			65536);
+	next_command(&recording, VIRTIO_GPU_CMD_SET_SCANOUT);
+	vgpu_replay(recording.path, &options, &result);
+	CU_ASSERT_EQUAL(result.status, VGPU_REPLAY_EQUAL);
+	CU_ASSERT_EQUAL(result.requests_equal, result.requests);
+	vgpu_replay_result_fini(&result);
+	stop(&recording);
+}
+
 static const struct unit_test tests[] = {
+	{"no chain is too long for a trace", no_chain_is_too_long_for_a_trace},
 	{"more than a trace can hold is not put together",
 	 more_than_a_trace_can_hold_is_not_put_together},
 	{"records the set-up", records_the_set_up},
