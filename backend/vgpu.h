@@ -84,13 +84,23 @@ void vgpu_mem_map_free(struct vgpu_mem_map *map);
 int vgpu_mem_map_add(struct vgpu_mem_map *map, uint64_t gpa, uint64_t size, void *host);
 /*
  * Maps size bytes of fd from offset, shared. fd is not kept. -EINVAL if the
- * file is shorter than that, -EEXIST if the region overlaps another.
+ * file is shorter than that, -EEXIST if the region overlaps another, -ENOMEM if
+ * 256 are mapped in this process.
  */
 int vgpu_mem_map_add_fd(struct vgpu_mem_map *map, uint64_t gpa, uint64_t size, int fd,
 			uint64_t offset);
 /* -ENOENT unless a region with exactly this start and size is there. */
 int vgpu_mem_map_remove(struct vgpu_mem_map *map, uint64_t gpa, uint64_t size);
 void vgpu_mem_map_clear(struct vgpu_mem_map *map);
+/*
+ * Whoever gave a file can shorten it, and touching what is gone is SIGBUS, which ends a
+ * process. After this call, which takes that signal over in this process and is made
+ * once, zeros take the place of a region that was mapped from such a file. Any other
+ * SIGBUS does what it did before.
+ */
+void vgpu_mem_guard_start(void);
+/* Whether that has happened to a region that is in the map. */
+bool vgpu_mem_map_lost(const struct vgpu_mem_map *map);
 struct vgpu_memory vgpu_mem_map_memory(struct vgpu_mem_map *map);
 
 /* ---- outputs and what is shown on them --------------------------------- */

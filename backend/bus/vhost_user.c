@@ -169,9 +169,10 @@ static void on_config_changed(void *opaque)
 
 	/*
 	 * Displays are the front end's, which tells the guest of their changes
-	 * itself. That the device needs a reset cannot be told to the guest.
+	 * itself. That the device needs a reset cannot be told to the guest. A ring
+	 * of zeros, in place of what was lost, is no driver's.
 	 */
-	if (!vgpu_device_needs_reset(server->device))
+	if (!vgpu_device_needs_reset(server->device) || vgpu_mem_map_lost(server->memory))
 		return;
 	say(server, "the driver broke a virtqueue; the device waits for a reset");
 	for (unsigned int i = 0; i < VGPU_NUM_QUEUES; i++)
@@ -786,6 +787,11 @@ int vgpu_vhost_user_run(struct vgpu_vhost_user *server, int timeout_ms, int extr
 	int rc = serve(server, fds);
 	if (rc != 0)
 		return rc;
+	if (vgpu_mem_map_lost(server->memory)) {
+		say(server, "the front end took away memory of the guest that it had shared");
+		disconnect(server);
+		return -ECONNRESET;
+	}
 	return fds[POLL_EXTRA].revents != 0;
 }
 

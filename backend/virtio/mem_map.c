@@ -4,6 +4,7 @@
  * what lies in the memory or who mapped it.
  */
 #include "vgpu.h"
+#include "virtio/mem_guard.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ struct region {
 	uint8_t *host;
 	void *mapping; /* what to unmap; NULL if the memory is the caller's */
 	size_t mapping_size;
+	int guard; /* of a mapping */
 };
 
 struct vgpu_mem_map {
@@ -71,6 +73,15 @@ int vgpu_mem_map_add(struct vgpu_mem_map *map, uint64_t gpa, uint64_t size, void
 	return insert(map, &(struct region){.gpa = gpa, .size = size, .host = host});
 }
 
+static void release(const struct region *region)
+{
+	if (region->mapping == NULL)
+		return;
+	if (region->guard >= 0)
+		vgpu_mem_guard_remove(region->guard);
+	munmap(region->mapping, region->mapping_size);
+}
+
 int vgpu_mem_map_add_fd(struct vgpu_mem_map *map, uint64_t gpa, uint64_t size, int fd,
 			uint64_t offset)
 {
@@ -89,20 +100,16 @@ int vgpu_mem_map_add_fd(struct vgpu_mem_map *map, uint64_t gpa, uint64_t size, i
 	void *mapping = mmap(NULL, end, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (mapping == MAP_FAILED)
 		return -errno;
-	int rc = insert(map, &(struct region){.gpa = gpa,
-					      .size = size,
-					      .host = (uint8_t *)mapping + offset,
-					      .mapping = mapping,
-					      .mapping_size = end});
+	const struct region region = {.gpa = gpa,
+				      .size = size,
+				      .host = (uint8_t *)mapping + offset,
+				      .mapping = mapping,
+				      .mapping_size = end,
+				      .guard = vgpu_mem_guard_add(mapping, end)};
+	int rc = region.guard >= 0 ? insert(map, &region) : region.guard;
 	if (rc != 0)
-		munmap(mapping, end);
+		release(&region);
 	return rc;
-}
-
-static void release(struct region *region)
-{
-	if (region->mapping != NULL)
-		munmap(region->mapping, region->mapping_size);
 }
 
 int vgpu_mem_map_remove(struct vgpu_mem_map *map, uint64_t gpa, uint64_t size)
@@ -126,6 +133,14 @@ void vgpu_mem_map_clear(struct vgpu_mem_map *map)
 	free(map->regions);
 	map->regions = NULL;
 	map->num_regions = 0;
+}
+
+bool vgpu_mem_map_lost(const struct vgpu_mem_map *map)
+{
+	for (size_t i = 0; i < map->num_regions; i++)
+		if (map->regions[i].mapping != NULL && vgpu_mem_guard_lost(map->regions[i].guard))
+			return true;
+	return false;
 }
 
 static void *translate(void *opaque, uint64_t gpa, uint64_t *len)

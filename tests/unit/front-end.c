@@ -26,12 +26,22 @@ static void on_log(void *opaque, const char *line)
 	front->num_lines++;
 }
 
+void front_attach(struct front *front)
+{
+	int pair[2];
+
+	if (front->fd >= 0)
+		close(front->fd);
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	front->fd = pair[0];
+	CU_ASSERT_EQUAL(vgpu_vhost_user_attach(front->server, pair[1], NULL), 0);
+}
+
 void front_start(struct front *front, bool ask)
 {
 	struct vgpu_device_options options = {
 		.num_scanouts = 1,
 		.outputs = {{.rect = {.width = 64, .height = 48}, .enabled = true}}};
-	int pair[2];
 
 	memset(front, 0, sizeof(*front));
 	front->map = vgpu_mem_map_new();
@@ -44,10 +54,8 @@ void front_start(struct front *front, bool ask)
 								      .log = on_log,
 								      .opaque = front});
 	CU_ASSERT_PTR_NOT_NULL_FATAL(front->server);
-	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	front->fd = pair[0];
-	CU_ASSERT_EQUAL(vgpu_vhost_user_attach(front->server, pair[1], NULL), 0);
-	front->gpu = -1;
+	front->fd = front->gpu = -1;
+	front_attach(front);
 	front->features = FEATURES;
 	front->ram_fd = memfd_create("ram", MFD_CLOEXEC);
 	CU_ASSERT_EQUAL_FATAL(ftruncate(front->ram_fd, FRONT_RAM_SIZE), 0);

@@ -40,6 +40,8 @@ struct front {
 
 void front_start(struct front *front, bool ask);
 void front_stop(struct front *front);
+/* Connects again, after the server has ended the connection before. */
+void front_attach(struct front *front);
 /* Lets the server do all that it can do now. Returns its last verdict. */
 int front_pump(struct front *front);
 

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -641,6 +642,46 @@ static void busy_path_is_not_waited_for(void)
 	rmdir(dir);
 }
 
+static void begin_to_draw(struct front *front)
+{
+	front_create(front);
+	front_start_rings(front, 0);
+	front_gpu_handshake(front);
+	front_show(front, 64, 48);
+}
+
+/* Its rings, the pixels of a transfer, or what it kicks for. */
+static void memory_that_is_taken_away_ends_the_connection(void)
+{
+	static const off_t left[] = {0, FRONT_REQUEST, FRONT_PIXELS};
+	const struct virtio_gpu_transfer_to_host_2d transfer = {
+		.hdr.type = VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D,
+		.r = {.width = 64, .height = 48},
+		.resource_id = 1};
+	struct sigaction before;
+	struct front front;
+
+	sigaction(SIGBUS, NULL, &before);
+	vgpu_mem_guard_start();
+	front_start(&front, false);
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+		begin_to_draw(&front);
+		front_offer(&front, &transfer, sizeof(transfer));
+		CU_ASSERT_EQUAL_FATAL(ftruncate(front.ram_fd, left[i]), 0);
+		CU_ASSERT_EQUAL(front_pump(&front), -ECONNRESET);
+		CU_ASSERT_STRING_EQUAL(
+			front.log,
+			"the front end took away memory of the guest that it had shared");
+		CU_ASSERT_FALSE(vgpu_vhost_user_connected(front.server));
+		CU_ASSERT_FALSE(vgpu_mem_map_lost(front.map));
+		CU_ASSERT_EQUAL_FATAL(ftruncate(front.ram_fd, FRONT_RAM_SIZE), 0);
+		front_attach(&front);
+	}
+	begin_to_draw(&front);
+	front_stop(&front);
+	sigaction(SIGBUS, &before, NULL);
+}
+
 static const struct unit_test tests[] = {
 	{"speaks as QEMU expects", speaks_as_qemu_expects},
 	{"stop and continue keeps everything", stop_and_continue_keeps_everything},
@@ -663,6 +704,8 @@ static const struct unit_test tests[] = {
 	{"another descriptor ends the wait", other_descriptor_ends_the_wait},
 	{"rings outside memory are not used", rings_outside_memory_are_not_used},
 	{"nonsense ends the connection", nonsense_ends_the_connection},
+	{"memory that is taken away ends the connection",
+	 memory_that_is_taken_away_ends_the_connection},
 	{"messages may come in pieces", messages_in_pieces},
 	{"unread replies end the connection", unread_replies_end_the_connection},
 	{"a listener takes one front end after another",
