@@ -229,11 +229,12 @@ coverage:
 	@$(MAKE) --no-print-directory BUILD=build-coverage COVERAGE=1 SANITIZE= check
 	@COVERAGE_MIN=$(COVERAGE_MIN) sh scripts/coverage.sh build-coverage backend recorder replayer
 
-# One file for each process, so that nothing comes between what programs print.
+# One file for each process, so that nothing comes between what programs print; and registers
+# as they are at each access to memory, for the program that goes on after a bus error.
 VALGRIND_LOGS := $(abspath $(BUILD))/valgrind
 MEMCHECK := valgrind --log-file=$(VALGRIND_LOGS)/%p.log --leak-check=full \
 	--show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect \
-	--track-fds=yes --num-callers=30
+	--track-fds=yes --num-callers=30 --vex-iropt-register-updates=allregs-at-mem-access
 
 ## run tests under valgrind: no error, nothing lost, neither memory nor descriptors
 valgrind: all

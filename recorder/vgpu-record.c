@@ -668,6 +668,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (session.options.list)
 		return list_zones();
+	vgpu_mem_guard_start();
 	session.signal_fd = open_signals(session.options.last > 0);
 	session.begin_ns = session.shown_ns = vgpu_now_ns();
 	session.live = !session.options.quiet && isatty(STDERR_FILENO) == 1;

@@ -4,7 +4,8 @@
 # Usage: faults.sh
 #
 # A recorder whose disk is full, slow, broken or gone, or whose trace goes into a
-# pipe: the guest is served all the same, and what is missing is said.
+# pipe: the guest is served all the same, and what is missing is said. A front end
+# that takes the guest's memory away loses its own connection and nothing else.
 # BUILD is where the programs are; EMULATOR runs them if they are of another machine.
 set -eu
 
@@ -18,7 +19,7 @@ tests='a_full_disk_ends_the_recording a_full_file_system_ends_the_recording
 	a_reader_that_does_nothing_is_given_up a_trace_is_not_for_a_terminal
 	a_trace_keeps_to_its_size each_of_several_traces_replays
 	a_trace_of_any_request_replays the_last_while_is_written_on_a_signal_and_at_the_end
-	a_next_trace_that_cannot_be_begun_is_said'
+	a_next_trace_that_cannot_be_begun_is_said memory_that_is_taken_away_ends_no_recording'
 
 # draw SECONDS: a guest that must be served; sets $answers
 draw() {
@@ -278,9 +279,26 @@ a_next_trace_that_cannot_be_begun_is_said() {
 	whole folder/x.000.trace
 }
 
+# All of it, the requests, or what lies behind them, the pixels among it.
+memory_that_is_taken_away_ends_no_recording() {
+	recorder_start --socket-path sock -o taken.trace
+	until_is test -S sock || fail 'does not listen'
+	for bytes in 0 0x4000 0x80000; do
+		program tests/programs/take-memory sock "$bytes" ||
+			fail "$bytes bytes left: the connection has not ended: $(cat err)"
+		kill -0 "$recorder" || fail "$bytes bytes left: the recorder has ended: $(cat err)"
+	done
+	draw 0.3
+	ends 0
+	[ "$(grep -c 'vgpu-record: the front end took away memory' err)" -eq 3 ] ||
+		fail "not three times: $(cat err)"
+	! grep 'the driver broke' err || fail 'the guest is blamed'
+	whole taken.trace
+}
+
 # ---- the run -----------------------------------------------------------------------
 
-for tool in torture/draw programs/faulty-disk.so; do
+for tool in torture/draw programs/take-memory programs/faulty-disk.so; do
 	[ -x "$BUILD/tests/$tool" ] || fail "tests/programs/faults.sh: no $BUILD/tests/$tool"
 done
 enter_work_folder

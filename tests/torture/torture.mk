@@ -17,8 +17,9 @@ $(BUILD)/tests/programs/faulty-disk.so: tests/programs/faulty-disk.c $(FLAGS_FIL
 		$(filter-out $(INSTRUMENT),$(LDFLAGS_ALL)) -ldl
 
 .PHONY: faults
-## record with a disk that is full, slow, broken or gone, and into pipes
-faults: all $(BUILD)/tests/torture/draw $(BUILD)/tests/programs/faulty-disk.so
+## record with a disk that is full, slow, broken or gone, into pipes, and who takes memory away
+faults: all $(BUILD)/tests/torture/draw $(BUILD)/tests/programs/take-memory \
+		$(BUILD)/tests/programs/faulty-disk.so
 	BUILD=$(BUILD) EMULATOR='$(EMULATOR)' tests/programs/faults.sh
 
 torture_run = $(EMULATOR) $(TORTURE) --seed $(TORTURE_SEED) --runs $(1) $(BUILD)/vgpu-record \
