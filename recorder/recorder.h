@@ -14,7 +14,8 @@ struct vgpu_recorder *vgpu_recorder_new(struct vgpu_device *device,
  * Of a writer that keeps the last while: from now on a trace of it is written when the
  * driver does what is an error, or the device is reset while a scanout shows something.
  * From one such trace to the next it takes wait_ns at least, and twice that, four times,
- * and so on, while faults go on; what happens meanwhile waits for its turn.
+ * and so on, while faults go on; what happens meanwhile waits for its turn. watch.h says
+ * how many there are at most.
  */
 void vgpu_recorder_watch(struct vgpu_recorder *recorder, uint64_t wait_ns);
 /* Whether that has happened: for the thread that serves, between requests, as often as it likes. */

@@ -3,6 +3,7 @@
 #include "record_options.h"
 #include "recorder.h"
 #include "sandbox/sandbox.h"
+#include "watch.h"
 #include "zone_config.h"
 
 #include <cjson/cJSON.h>
@@ -44,6 +45,7 @@ struct session {
 	bool discard; /* nothing was served: leave no file */
 	bool told;    /* that the recording has ended */
 	uint64_t faults, fault_traces;
+	bool told_enough;	/* that there are no more of these */
 	uint64_t asked_in_vain; /* for a trace, while one was written */
 };
 
@@ -97,8 +99,9 @@ static void show_last(const struct session *session, const struct vgpu_trace_wri
 	if (session->faults != 0)
 		fprintf(out,
 			"  %" PRIu64 " faults of the guest, %" PRIu64
-			" traces because of them: no more in that time\n",
-			session->faults, session->fault_traces);
+			" traces because of them: no more %s\n",
+			session->faults, session->fault_traces,
+			session->told_enough ? "are written" : "in that time");
 	if (session->asked_in_vain != 0)
 		fprintf(out, "  %" PRIu64 " signals without a trace: one was being written\n",
 			session->asked_in_vain);
@@ -604,6 +607,16 @@ static void tell_of_the_end(struct session *session)
 	on_log(session, "the recording has ended; the guest is still served");
 }
 
+static void look_at_guest(struct session *session)
+{
+	vgpu_recorder_look(session->recorder);
+	vgpu_recorder_faults(session->recorder, &session->faults, &session->fault_traces);
+	if (session->fault_traces < VGPU_WATCH_MAX_TRACES || session->told_enough)
+		return;
+	session->told_enough = true;
+	on_log(session, "as many traces as there may be because of faults: this is the last one");
+}
+
 /* Returns whether the signal is one that ends the recording. */
 static bool take_signal(struct session *session)
 {
@@ -629,7 +642,7 @@ static int serve(struct session *session)
 		int rc = run_bus(session, timeout);
 		if (rc > 0 && take_signal(session))
 			return 0;
-		vgpu_recorder_look(session->recorder);
+		look_at_guest(session);
 		if (rc == -ECONNRESET && (session->options.once || session->options.fd >= 0))
 			return 0;
 		if (rc < 0 && rc != -ECONNRESET) {

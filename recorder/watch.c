@@ -11,6 +11,12 @@ void vgpu_watch_init(struct vgpu_watch *watch, uint64_t wait_ns)
 	*watch = (struct vgpu_watch){.wait_ns = wait_ns, .longer = 1};
 }
 
+static bool is_fault(enum vgpu_violation violation)
+{
+	return violation != VGPU_VIOLATION_NO_VERSION_1 &&
+	       vgpu_violation_severity(violation) >= VGPU_SEVERITY_ERROR;
+}
+
 static void note(struct vgpu_watch *watch, uint64_t now_ns, const struct vgpu_trace_dump *why)
 {
 	if (watch->pending)
@@ -26,8 +32,7 @@ void vgpu_watch_violations(struct vgpu_watch *watch, uint64_t now_ns,
 	if (memcmp(watch->seen, violations, sizeof(watch->seen)) == 0)
 		return;
 	for (enum vgpu_violation i = 0; i < VGPU_NUM_VIOLATIONS; i++) {
-		if (vgpu_violation_severity(i) < VGPU_SEVERITY_ERROR ||
-		    violations[i] == watch->seen[i])
+		if (!is_fault(i) || violations[i] == watch->seen[i])
 			continue;
 		watch->faults += violations[i] - watch->seen[i];
 		note(watch, now_ns,
@@ -44,7 +49,7 @@ void vgpu_watch_reset(struct vgpu_watch *watch, uint64_t now_ns)
 
 bool vgpu_watch_due(const struct vgpu_watch *watch, uint64_t now_ns, struct vgpu_trace_dump *why)
 {
-	if (!watch->pending || now_ns < watch->next_ns)
+	if (!watch->pending || now_ns < watch->next_ns || watch->traces >= VGPU_WATCH_MAX_TRACES)
 		return false;
 	*why = watch->first;
 	return true;

@@ -9,6 +9,9 @@
 
 #include "trace.h"
 
+/* A guest that is broken is not to fill the disk. */
+#define VGPU_WATCH_MAX_TRACES 16u
+
 struct vgpu_watch {
 	uint64_t wait_ns; /* at least so long from one trace to the next */
 	uint64_t longer;  /* times that wait, as long as faults go on */
@@ -22,12 +25,18 @@ struct vgpu_watch {
 };
 
 void vgpu_watch_init(struct vgpu_watch *watch, uint64_t wait_ns);
-/* What the device has counted by now: whether there is more of what is an error. */
+/*
+ * What the device has counted by now: whether there is more of what is an error. That a
+ * driver does not accept VERSION_1 is none: so it begins each time, with nothing drawn yet.
+ */
 void vgpu_watch_violations(struct vgpu_watch *watch, uint64_t now_ns,
 			   const uint64_t violations[VGPU_NUM_VIOLATIONS]);
 /* The device is being reset while a scanout shows something. */
 void vgpu_watch_reset(struct vgpu_watch *watch, uint64_t now_ns);
-/* Whether a trace is due, and why; then it has to be written or tried again. */
+/*
+ * Whether a trace is due, and why; then it has to be written or tried again. None is any
+ * more after VGPU_WATCH_MAX_TRACES.
+ */
 bool vgpu_watch_due(const struct vgpu_watch *watch, uint64_t now_ns, struct vgpu_trace_dump *why);
 /* The trace is on its way. One that follows soon, again and again, has to wait longer. */
 void vgpu_watch_done(struct vgpu_watch *watch, uint64_t now_ns);

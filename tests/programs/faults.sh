@@ -19,7 +19,8 @@ tests='a_full_disk_ends_the_recording a_full_file_system_ends_the_recording
 	a_reader_that_does_nothing_is_given_up a_trace_is_not_for_a_terminal
 	a_trace_keeps_to_its_size each_of_several_traces_replays
 	a_trace_of_any_request_replays the_last_while_is_written_on_a_signal_and_at_the_end
-	a_next_trace_that_cannot_be_begun_is_said memory_that_is_taken_away_ends_no_recording'
+	a_next_trace_that_cannot_be_begun_is_said
+	traces_of_faults_come_to_an_end memory_that_is_taken_away_ends_no_recording'
 
 # draw SECONDS: a guest that must be served; sets $answers
 draw() {
@@ -277,6 +278,26 @@ a_next_trace_that_cannot_be_begun_is_said() {
 	says err 'vgpu-record: the recording has ended; the guest is still served'
 	says err 'x.001.trace.part: Is a directory'
 	whole folder/x.000.trace
+}
+
+# Each guest vanishes with its picture shown.
+traces_of_faults_come_to_an_end() {
+	recorder_start --socket-path sock --last 0.05 -o boot.trace
+	guests=0
+	until grep -q 'vgpu-record: as many traces as there may be' err; do
+		[ "$guests" -lt 60 ] || fail "no end after $guests guests"
+		guests=$((guests + 1))
+		draw 0.1
+	done
+	draw 0.1
+	draw 0.1
+	ends 0
+	says out ' traces because of them: no more are written'
+	[ "$(grep -c 'as many traces as there may be' err)" -eq 1 ] || fail 'said again'
+	# The last one is that of the end.
+	[ -e boot.016.trace ] || fail "traces: $(echo boot.*)"
+	[ ! -e boot.017.trace ] || fail 'there is one more'
+	whole boot.016.trace
 }
 
 # All of it, the requests, or what lies behind them, the pixels among it.

@@ -339,6 +339,48 @@ static void faults_that_go_on_wait_longer(void)
 	CU_ASSERT_FALSE(vgpu_watch_due(&watch, 5000, &why));
 }
 
+/* Days of it, with time enough in between. */
+static void faults_do_not_fill_the_disk(void)
+{
+	uint64_t violations[VGPU_NUM_VIOLATIONS] = {0};
+	struct vgpu_trace_dump why;
+	struct vgpu_watch watch;
+
+	vgpu_watch_init(&watch, 10);
+	for (uint64_t i = 0; i < 3 * VGPU_WATCH_MAX_TRACES; i++) {
+		violations[VGPU_VIOLATION_BAD_CHAIN]++;
+		vgpu_watch_violations(&watch, i * 100, violations);
+		CU_ASSERT_EQUAL(vgpu_watch_due(&watch, i * 100, &why), i < VGPU_WATCH_MAX_TRACES);
+		if (i < VGPU_WATCH_MAX_TRACES)
+			vgpu_watch_done(&watch, i * 100);
+	}
+	CU_ASSERT_EQUAL(watch.traces, VGPU_WATCH_MAX_TRACES);
+	CU_ASSERT_EQUAL(watch.faults, 3 * VGPU_WATCH_MAX_TRACES);
+}
+
+/* RuxOS does not, and is no less well for that. */
+static void no_version_1_is_no_cause(void)
+{
+	struct recording recording;
+	uint64_t faults, traces;
+
+	start(&recording, MINUTE, 0);
+	vgpu_device_reset(recording.guest.device);
+	vgpu_recorder_look(recording.recorder);
+	wait_for_dump(&recording);
+	guest_init_device(&recording.guest, 0);
+	draw(&recording, 1);
+	CU_ASSERT_EQUAL(vgpu_device_violations(recording.guest.device)[VGPU_VIOLATION_NO_VERSION_1],
+			1);
+	vgpu_recorder_look(recording.recorder);
+	CU_ASSERT_FALSE(vgpu_trace_writer_dumps(recording.writer));
+	vgpu_recorder_faults(recording.recorder, &faults, &traces);
+	/* The reset. */
+	CU_ASSERT_EQUAL(faults, 1);
+	CU_ASSERT_EQUAL(stop(&recording), 0);
+	clean(&recording);
+}
+
 static const struct unit_test tests[] = {
 	{"what was drawn replays, and recording goes on",
 	 what_was_drawn_replays_and_recording_goes_on},
@@ -351,6 +393,8 @@ static const struct unit_test tests[] = {
 	{"lint blames nobody for the state", lint_blames_nobody_for_the_state},
 	{"severities are those of the rules", severities_are_those_of_the_rules},
 	{"faults that go on wait longer", faults_that_go_on_wait_longer},
+	{"faults do not fill the disk", faults_do_not_fill_the_disk},
+	{"no VERSION_1 is no cause", no_version_1_is_no_cause},
 	{NULL, NULL},
 };
 
