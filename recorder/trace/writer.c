@@ -511,6 +511,8 @@ struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
 	uint64_t window = or_default(options->window_limit, DEFAULT_WINDOW_LIMIT);
 	init_locks(writer);
 	writer->live = options->violations;
+	writer->on_thread = options->on_thread;
+	writer->opaque = options->opaque;
 	writer->path = strdup(path);
 	writer->metadata = strdup(options->metadata != NULL ? options->metadata : "{}");
 	writer->rotate_size = options->rotate_size;

@@ -12,6 +12,7 @@
 #include "trace.h"
 #include "unit.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -364,6 +365,54 @@ static int record(const char *output)
 	return rc == 0 && stat(output, &info) == 0 ? GOOD : BAD;
 }
 
+/* Of each thread, in files that were opened before: in the sandbox they cannot be. */
+static unsigned int open_statuses(int *fds, unsigned int max)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	unsigned int num = 0;
+
+	for (struct dirent *task; tasks != NULL && (task = readdir(tasks)) != NULL && num < max;) {
+		char path[512];
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/status", task->d_name);
+		if (task->d_name[0] != '.' && (fds[num] = open(path, O_RDONLY | O_CLOEXEC)) >= 0)
+			num++;
+	}
+	closedir(tasks);
+	return num;
+}
+
+/* The thread that writes, and that of --last. */
+static int look_at_writers(const char *output)
+{
+	struct vgpu_error err;
+	struct sandbox *sandbox = sandbox_new(
+		&(struct sandbox_options){.output = output, .memory_files = true}, &err);
+	struct vgpu_trace_writer *writer = vgpu_trace_writer_open(
+		output,
+		&(struct vgpu_trace_writer_options){
+			.on_thread = limit_thread, .opaque = sandbox, .last_ns = 1000000000},
+		&err);
+	int fds[8];
+	unsigned int num = writer != NULL ? open_statuses(fds, 8) : 0;
+
+	if (num < 3 || sandbox_enter(sandbox, &err) != 0)
+		return NOT_ENTERED;
+	for (unsigned int i = 0; i < num; i++)
+		if (!file_has(fds[i], "\nCapPrm:\t0000000000000000\n") ||
+		    !file_has(fds[i], "\nCapEff:\t0000000000000000\n"))
+			return BAD;
+	vgpu_trace_writer_close(writer, NULL, &err);
+	sandbox_free(sandbox);
+	return GOOD;
+}
+
+static void no_thread_that_writes_keeps_a_privilege(void)
+{
+	if (sandbox_calls_available())
+		CU_ASSERT_TRUE(is_good(in_child(look_at_writers)));
+}
+
 static void a_trace_is_written_inside(void)
 {
 	CU_ASSERT_TRUE(is_good(in_child(record)));
@@ -376,6 +425,7 @@ static const struct unit_test tests[] = {
 	{"no file but the trace's is opened", no_file_but_the_traces_is_opened},
 	{"no privilege is left", no_privilege_is_left},
 	{"no memory goes to a core file", no_memory_goes_to_a_core_file},
+	{"no thread that writes keeps a privilege", no_thread_that_writes_keeps_a_privilege},
 	{"a trace is written inside", a_trace_is_written_inside},
 	{NULL, NULL},
 };
