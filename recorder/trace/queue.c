@@ -55,7 +55,7 @@ static bool grow(struct trace_queue *queue, size_t size)
 struct trace_entry *trace_queue_reserve(struct trace_queue *queue, size_t size)
 {
 	if (queue->used == 0) {
-		queue->head = queue->tail = queue->wrap = 0;
+		queue->head = queue->tail = 0;
 		if (!grow(queue, size))
 			return NULL;
 	}
@@ -64,14 +64,12 @@ struct trace_entry *trace_queue_reserve(struct trace_queue *queue, size_t size)
 	if (end - queue->head < size) {
 		if (wrapped || queue->tail < size)
 			return NULL;
-		queue->wrap = queue->head;
 		queue->head = 0;
 	}
 	struct trace_entry *entry = (struct trace_entry *)(queue->ring + queue->head);
 	entry->size = size;
 	queue->head += size;
 	queue->used += size;
-	queue->reserved = size;
 	return entry;
 }
 
@@ -110,26 +108,40 @@ void trace_entry_fill(struct trace_entry *entry, const struct vgpu_trace_record 
 	}
 }
 
-void trace_queue_publish(struct trace_queue *queue)
+void trace_queue_publish(struct trace_queue *queue, struct trace_entry *entry)
 {
-	queue->reserved = 0;
+	entry->next = NULL;
+	if (queue->last != NULL)
+		queue->last->next = entry;
+	else
+		queue->first = entry;
+	queue->last = entry;
 }
 
-struct trace_entry *trace_queue_peek(struct trace_queue *queue)
+void trace_queue_take(struct trace_queue *queue, struct trace_batch *batch)
 {
-	if (queue->used == queue->reserved)
+	*batch = (struct trace_batch){.next = queue->first};
+	queue->first = queue->last = NULL;
+}
+
+struct trace_entry *trace_batch_next(struct trace_batch *batch)
+{
+	struct trace_entry *entry = batch->next;
+
+	if (entry == NULL)
 		return NULL;
-	return (struct trace_entry *)(queue->ring + queue->tail);
+	batch->next = entry->next;
+	batch->done = entry;
+	batch->size += entry->size;
+	return entry;
 }
 
-void trace_queue_release(struct trace_queue *queue)
+void trace_queue_release(struct trace_queue *queue, struct trace_batch *batch)
 {
-	struct trace_entry *entry = trace_queue_peek(queue);
-
-	queue->used -= entry->size;
-	queue->tail += entry->size;
-	if (queue->used > 0 && queue->wrap != 0 && queue->tail == queue->wrap) {
-		queue->tail = 0;
-		queue->wrap = 0;
-	}
+	if (batch->done == NULL)
+		return;
+	queue->used -= batch->size;
+	queue->tail = (size_t)((uint8_t *)batch->done - queue->ring) + batch->done->size;
+	batch->done = NULL;
+	batch->size = 0;
 }

@@ -3,7 +3,8 @@
  * A ring of records between the thread that the guest waits for and the thread
  * that writes. Records are copied into it whole, so nothing is allocated per
  * record, and when it runs empty it starts from its beginning again, where the
- * memory is warm. Not locked: the writer does that.
+ * memory is warm. The thread takes and releases them many at a time, so that the two
+ * sides seldom meet. Not locked: the writer does that.
  */
 #ifndef VGPU_TRACE_QUEUE_H
 #define VGPU_TRACE_QUEUE_H
@@ -13,10 +14,10 @@
 struct trace_queue {
 	uint8_t *ring;
 	size_t capacity;
-	size_t head, tail; /* where the next is put, where the oldest lies */
-	size_t wrap;	   /* what was put before the head went back to 0 ends here */
+	size_t head, tail; /* where the next is put, where the last one released ended */
 	size_t used;	   /* bytes of the ring that are taken */
-	size_t reserved;   /* the last of them, that are not published yet */
+	/* What is published and not taken, oldest first; NULL: nothing. */
+	struct trace_entry *first, *last;
 };
 
 /*
@@ -28,8 +29,9 @@ struct trace_queue {
 
 /* A record in the queue. Its pointers point behind it. */
 struct trace_entry {
-	size_t size;	 /* bytes of the ring */
-	uint64_t put_ns; /* when it was put */
+	struct trace_entry *next; /* that was published after it */
+	size_t size;		  /* bytes of the ring */
+	uint64_t put_ns;	  /* when it was put */
 	struct vgpu_trace_record record;
 };
 
@@ -49,9 +51,20 @@ struct trace_entry *trace_queue_reserve(struct trace_queue *queue, size_t size);
  */
 void trace_entry_fill(struct trace_entry *entry, const struct vgpu_trace_record *record,
 		      bool without_data);
-void trace_queue_publish(struct trace_queue *queue);
-/* The oldest published record, or NULL. It stays until released. */
-struct trace_entry *trace_queue_peek(struct trace_queue *queue);
-void trace_queue_release(struct trace_queue *queue);
+void trace_queue_publish(struct trace_queue *queue, struct trace_entry *entry);
+
+/* Records that were taken together. All zero is none of them. */
+struct trace_batch {
+	struct trace_entry *next; /* still to be looked at; NULL: none */
+	struct trace_entry *done; /* the last that was, and is not released; NULL: none */
+	size_t size;		  /* bytes of those that were, and are not released */
+};
+
+/* Takes all that is published. What was taken before must have been released. */
+void trace_queue_take(struct trace_queue *queue, struct trace_batch *batch);
+/* The oldest one that was not looked at, or NULL. It stays until released. Needs no lock. */
+struct trace_entry *trace_batch_next(struct trace_batch *batch);
+/* Gives the room of those back that were looked at. */
+void trace_queue_release(struct trace_queue *queue, struct trace_batch *batch);
 
 #endif

@@ -25,11 +25,15 @@
 #define QUEUE_RESERVE (16u << 20)
 /*
  * While requests come, the thread looks for them every so often, and is woken where
- * so much waits: to wake it for each of them would cost the guest a system call each.
+ * so much waits, or this share of the limit: to wake it for each of them would cost the
+ * guest a system call each. More of them would not stay in the processor's caches.
  */
 #define NAP_NS	   10000000u
-#define WAKE_BYTES (256u << 10)
-#define META_LEVEL 3
+#define WAKE_BYTES (1u << 20)
+#define WAKE_SHARE 4
+/* The room of what was taken is given back in pieces of this size. */
+#define RELEASE_BYTES (1u << 20)
+#define META_LEVEL    3
 /* How long a guest is held up, and the end of the program, where a pipe takes nothing. */
 #define PUT_NS	 2000000000ull
 #define CLOSE_NS 3000000000ull
@@ -61,6 +65,7 @@ struct vgpu_trace_writer {
 	struct vgpu_trace_writer_stats stats;
 
 	/* What follows belongs to the thread. */
+	struct trace_batch batch;
 	struct trace_packer packer;
 	bool committed; /* the file is whole and has its name */
 	bool nowhere;	/* the next file could not be begun */
@@ -104,36 +109,6 @@ static void sleep_deeply(struct vgpu_trace_writer *writer)
 	writer->asleep = false;
 }
 
-/*
- * The next record, NULL when the block has to be written or, with *done, when
- * nothing more comes.
- */
-static struct trace_entry *wait_for_entry(struct vgpu_trace_writer *writer, bool *done)
-{
-	struct trace_entry *entry;
-	bool rested = false;
-
-	pthread_mutex_lock(&writer->lock);
-	for (;;) {
-		entry = trace_queue_peek(&writer->queue);
-		*done = entry == NULL && (writer->closing || writer->stats.ended);
-		if (entry != NULL || *done)
-			break;
-		uint64_t deadline = trace_packer_deadline(&writer->packer);
-		if (deadline == 0 && rested) {
-			sleep_deeply(writer);
-			continue;
-		}
-		rested = nap(writer, deadline);
-		if (deadline != 0 && vgpu_now_ns() >= deadline &&
-		    trace_queue_peek(&writer->queue) == NULL && !writer->closing &&
-		    !writer->stats.ended)
-			break;
-	}
-	pthread_mutex_unlock(&writer->lock);
-	return entry;
-}
-
 /* Under the lock. */
 static void update_stats(struct vgpu_trace_writer *writer)
 {
@@ -141,13 +116,51 @@ static void update_stats(struct vgpu_trace_writer *writer)
 	writer->stats.dropped = writer->before.dropped + writer->packer.dropped;
 }
 
-static void release_entry(struct vgpu_trace_writer *writer)
+/* Under the lock. */
+static void release_batch(struct vgpu_trace_writer *writer)
 {
-	pthread_mutex_lock(&writer->lock);
-	trace_queue_release(&writer->queue);
+	trace_queue_release(&writer->queue, &writer->batch);
 	update_stats(writer);
 	pthread_cond_signal(&writer->room);
+}
+
+/*
+ * Takes what waits. False when there is nothing: the block has to be written or, with
+ * *done, nothing more comes.
+ */
+static bool wait_for_batch(struct vgpu_trace_writer *writer, bool *done)
+{
+	bool rested = false, any;
+
+	pthread_mutex_lock(&writer->lock);
+	release_batch(writer);
+	for (;;) {
+		trace_queue_take(&writer->queue, &writer->batch);
+		any = writer->batch.next != NULL;
+		*done = !any && (writer->closing || writer->stats.ended);
+		uint64_t deadline = trace_packer_deadline(&writer->packer);
+		if (any || *done || (deadline != 0 && vgpu_now_ns() >= deadline))
+			break;
+		if (deadline == 0 && rested)
+			sleep_deeply(writer);
+		else
+			rested = nap(writer, deadline);
+	}
 	pthread_mutex_unlock(&writer->lock);
+	return any;
+}
+
+/* The next record, or NULL as above. The lock is only taken now and then. */
+static struct trace_entry *next_entry(struct vgpu_trace_writer *writer, bool *done)
+{
+	if (writer->batch.next == NULL && !wait_for_batch(writer, done))
+		return NULL;
+	if (writer->batch.size >= RELEASE_BYTES) {
+		pthread_mutex_lock(&writer->lock);
+		release_batch(writer);
+		pthread_mutex_unlock(&writer->lock);
+	}
+	return trace_batch_next(&writer->batch);
 }
 
 static int flush(struct vgpu_trace_writer *writer)
@@ -262,6 +275,9 @@ static int next_file(struct vgpu_trace_writer *writer)
 	writer->next_asked = false;
 	writer->state_requests = writer->state_bytes = 0;
 	writer->stats.files += ret == 0;
+	/* Whether another file is wanted is found by this, less what is before. */
+	if (ret == 0)
+		update_stats(writer);
 	pthread_mutex_unlock(&writer->lock);
 	return ret;
 }
@@ -303,12 +319,10 @@ static int write_records(struct vgpu_trace_writer *writer)
 	bool done = false;
 
 	while (!done) {
-		struct trace_entry *entry = wait_for_entry(writer, &done);
+		struct trace_entry *entry = next_entry(writer, &done);
 		int ret = 0;
-		if (entry != NULL) {
+		if (entry != NULL)
 			ret = take_entry(writer, entry);
-			release_entry(writer);
-		}
 		uint64_t deadline = trace_packer_deadline(&writer->packer);
 		if (ret == 0 && !done && deadline != 0 &&
 		    (entry == NULL || vgpu_now_ns() >= deadline))
@@ -320,6 +334,17 @@ static int write_records(struct vgpu_trace_writer *writer)
 }
 
 /* ---- the thread: the end ----------------------------------------------------------------- */
+
+/* What was taken, and what was not. Under the lock. */
+static void drop_waiting(struct vgpu_trace_writer *writer)
+{
+	do {
+		while (trace_batch_next(&writer->batch) != NULL)
+			;
+		trace_queue_release(&writer->queue, &writer->batch);
+		trace_queue_take(&writer->queue, &writer->batch);
+	} while (writer->batch.next != NULL);
+}
 
 /*
  * Nothing more is taken. ret is what a block met, or 0 if put() could not go on;
@@ -337,8 +362,7 @@ static void stop_taking(struct vgpu_trace_writer *writer, int ret)
 		stats->reader_gone = true;
 	else if (ret < 0 && stats->error == 0)
 		stats->error = -ret;
-	while (trace_queue_peek(&writer->queue) != NULL)
-		trace_queue_release(&writer->queue);
+	drop_waiting(writer);
 	pthread_cond_broadcast(&writer->room);
 	pthread_mutex_unlock(&writer->lock);
 }
@@ -520,6 +544,9 @@ struct vgpu_trace_writer *vgpu_trace_writer_open(const char *path,
 	writer->max_size = options->max_size;
 	writer->stats.files = 1;
 	writer->queue_limit = or_default(options->queue_limit, DEFAULT_QUEUE_LIMIT);
+	writer->wake_bytes = writer->queue_limit / WAKE_SHARE;
+	if (writer->wake_bytes > WAKE_BYTES)
+		writer->wake_bytes = WAKE_BYTES;
 	if (window > MAX_WINDOW_LIMIT)
 		window = MAX_WINDOW_LIMIT;
 	if (writer->path == NULL || writer->metadata == NULL ||
@@ -642,7 +669,7 @@ void vgpu_trace_writer_put(struct vgpu_trace_writer *writer, const struct vgpu_t
 		pthread_mutex_unlock(&writer->lock);
 		trace_entry_fill(entry, record, without_data);
 		pthread_mutex_lock(&writer->lock);
-		trace_queue_publish(&writer->queue);
+		trace_queue_publish(&writer->queue, entry);
 	}
 	count_put(writer, record);
 	if (writer->asleep || writer->queue.used >= writer->wake_bytes)

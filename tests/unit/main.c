@@ -23,6 +23,7 @@ extern const struct unit_suite gpu_socket_suite;
 extern const struct unit_suite connection_suite;
 extern const struct unit_suite kms_suite;
 extern const struct unit_suite frame_suite;
+extern const struct unit_suite queue_suite;
 extern const struct unit_suite trace_suite;
 extern const struct unit_suite trace_damage_suite;
 extern const struct unit_suite trace_ahead_suite;
@@ -70,6 +71,7 @@ static const struct unit_suite *const suites[] = {
 	&connection_suite,
 	&kms_suite,
 	&frame_suite,
+	&queue_suite,
 	&trace_suite,
 	&trace_damage_suite,
 	&trace_ahead_suite,

@@ -236,9 +236,59 @@ static void the_numbers_of_resources_cost_no_time(void)
 	CU_ASSERT_TRUE(high < 50 * low);
 }
 
+static void put_data(struct vgpu_trace_writer *writer, const uint8_t *data, uint32_t len)
+{
+	const struct vgpu_trace_segment segment = {.gpa = GUEST_RAM, .len = len};
+	const struct vgpu_trace_record record = {.type = VGPU_TRACE_REQUEST,
+						 .request = {.indirect_at = -1,
+							     .segments = &segment,
+							     .num_segments = 1,
+							     .data = data,
+							     .data_len = len}};
+
+	vgpu_trace_writer_put(writer, &record);
+}
+
+/* While the thread is still busy with what it took together with the end of the file before. */
+static void no_file_is_full_when_it_begins(void)
+{
+	static uint8_t noise[4u << 20];
+	char *folder = scene_folder(), *path = scene_path(folder, "x.trace");
+	const struct vgpu_trace_writer_options options = {.rotate_size = 1ull << 40};
+	struct vgpu_trace_writer *writer = vgpu_trace_writer_open(path, &options, NULL);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(writer);
+	for (uint32_t i = 0, state = 1; i < sizeof(noise); i++) {
+		state = state * 1664525 + 1013904223;
+		noise[i] = (uint8_t)(state >> 24);
+	}
+	put_data(writer, noise, sizeof(noise));
+	vgpu_trace_writer_next(writer);
+	put_data(writer, noise, sizeof(noise));
+	bool wants = false;
+	/* Looks all the time: what would be wrong is not so for long. */
+	for (uint64_t end = vgpu_now_ns() + 60000000000; vgpu_now_ns() < end;)
+		if (vgpu_trace_writer_stats(writer).files == 2)
+			break;
+	for (int i = 0; i < 100; i++)
+		wants = wants || vgpu_trace_writer_wants_next(writer);
+	CU_ASSERT_FALSE(wants);
+	CU_ASSERT_EQUAL(vgpu_trace_writer_stats(writer).files, 2);
+	CU_ASSERT_EQUAL(vgpu_trace_writer_close(writer, NULL, NULL), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		char *name = vgpu_trace_numbered(path, i);
+
+		unlink(name);
+		free(name);
+	}
+	free(path);
+	scene_folder_remove(folder);
+}
+
 static const struct unit_test tests[] = {
 	{"the numbers of resources cost no time", the_numbers_of_resources_cost_no_time},
 	{"every file can be played by itself", every_file_can_be_played_by_itself},
+	{"no file is full when it begins", no_file_is_full_when_it_begins},
 	{NULL, NULL},
 };
 
