@@ -126,7 +126,8 @@ static int measure(struct ends *ends, struct bench_report *report, struct vgpu_e
 {
 	static const char *const small_why =
 		"the record of a request is copied to the writer's queue before the next request "
-		"is looked at, and wakes the writer's thread, which is a system call";
+		"is looked at; and where driver and device both wait actively, the writer's thread "
+		"takes one of two processors from them";
 	static const char *const frame_why =
 		"after its answer the pixels of a transfer are copied to the writer's queue, and a "
 		"request that comes at once waits for that; a second thread that copies would have "
