@@ -150,10 +150,10 @@ $(BUILD)/obj/tests/conformance/report/page.o: $(wildcard tests/conformance/repor
 	tests/conformance/report/page.js)
 $(BUILD)/obj/replayer/report/html.o: replayer/report/page.css replayer/report/page.js
 $(BUILD)/obj/replayer/report/replay_report.o: replayer/report/replay.css replayer/report/viewer.js
-# The unit tests see what is allocated, and can make it fail.
-ALLOCATORS := malloc calloc realloc reallocarray strdup strndup free
+# The unit tests see what is allocated, and can make it fail; and see who gives way.
+WRAPPED := malloc calloc realloc reallocarray strdup strndup free sched_yield
 $(BUILD)/unit-tests: $(call objects,$(UNIT_SRC)) $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
-	$(link) -lcunit $(addprefix -Wl$(comma)--wrap=,$(ALLOCATORS))
+	$(link) -lcunit $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(REPLAYER_OBJ) $(RECORDER_OBJ) $(LIBVGPU)
 	@mkdir -p $(@D)
 	$(link)

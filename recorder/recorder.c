@@ -7,8 +7,12 @@
 #include "trace/format.h"
 #include "watch.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* To copy so much takes longer than to change threads. */
+#define LONG_BYTES (64u << 10)
 
 struct vgpu_recorder {
 	struct vgpu_device *device;
@@ -196,6 +200,20 @@ static void put_beginning(struct vgpu_recorder *recorder)
 	vgpu_snapshot(recorder->device, &recorder->room, put_state, recorder);
 }
 
+/*
+ * The guest has its answer, but whoever looks for it may be waiting for this very
+ * processor: a thread is often woken where the one runs that wakes it, and stays there.
+ */
+static void give_way(const struct vgpu_request_event *event)
+{
+	uint64_t len = 0;
+
+	for (size_t i = 0; i < event->num_reads; i++)
+		len += event->reads[i].len;
+	if (len >= LONG_BYTES || event->num_frames > 0)
+		sched_yield();
+}
+
 static void record_request(void *opaque, const struct vgpu_request_event *event)
 {
 	struct vgpu_recorder *recorder = opaque;
@@ -216,6 +234,7 @@ static void record_request(void *opaque, const struct vgpu_request_event *event)
 			    .used_len = event->used_len},
 	};
 
+	give_way(event);
 	add_reads(recorder, event, &record.request);
 	vgpu_trace_writer_put(recorder->writer, &record);
 	for (unsigned int i = 0; i < event->num_frames; i++)

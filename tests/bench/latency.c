@@ -129,9 +129,11 @@ static int measure(struct ends *ends, struct bench_report *report, struct vgpu_e
 		"is looked at; and where driver and device both wait actively, the writer's thread "
 		"takes one of two processors from them";
 	static const char *const frame_why =
-		"after its answer the pixels of a transfer are copied to the writer's queue, and a "
-		"request that comes at once waits for that; a second thread that copies would have "
-		"to keep the guest from drawing over them";
+		"after its answer the pixels of a transfer are copied to the writer's queue, and "
+		"the "
+		"picture of a flush is hashed: a request that comes at once waits for that. A "
+		"driver "
+		"that waits actively on the same processor is let go first";
 	static const struct {
 		const char *what;
 		struct series series;
