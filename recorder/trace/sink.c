@@ -37,8 +37,15 @@ struct trace_sink {
 	ZSTD_CCtx *zstd;   /* for blocks that stand alone */
 	ZSTD_CCtx *stream; /* for RECORDS blocks, from restart to restart */
 	bool begin;	   /* it is to begin anew */
-	uint8_t *block;	   /* header and payload, so that one write() takes both */
+	XXH3_state_t *check;
+	uint8_t *room; /* for what is compressed */
 	size_t capacity;
+};
+
+/* A block without its header, as it is stored. */
+struct payload {
+	const uint8_t *data;
+	size_t len;
 };
 
 /* Until a pipe takes as much as is written at once, or nobody wants to wait any more. */
@@ -70,11 +77,9 @@ static int write_all(struct trace_sink *sink, const uint8_t *data, size_t len)
 	return 0;
 }
 
-/* Appends, or leaves the file as it was. */
-static int append(struct trace_sink *sink, const uint8_t *data, size_t len)
+/* What was appended stays, or the file becomes what it was. */
+static int keep(struct trace_sink *sink, int ret, size_t len)
 {
-	int ret = write_all(sink, data, len);
-
 	if (ret == 0) {
 		sink->written += len;
 		return 0;
@@ -83,6 +88,21 @@ static int append(struct trace_sink *sink, const uint8_t *data, size_t len)
 	if (!sink->piped && ftruncate(sink->fd, (off_t)sink->written) == 0)
 		lseek(sink->fd, (off_t)sink->written, SEEK_SET);
 	return ret;
+}
+
+static int append(struct trace_sink *sink, const uint8_t *data, size_t len)
+{
+	return keep(sink, write_all(sink, data, len), len);
+}
+
+static int append_block(struct trace_sink *sink, const struct trace_block_header *header,
+			const struct payload *payload)
+{
+	int ret = write_all(sink, (const uint8_t *)header, sizeof(*header));
+
+	if (ret == 0)
+		ret = write_all(sink, payload->data, payload->len);
+	return keep(sink, ret, sizeof(*header) + payload->len);
 }
 
 void trace_sink_limit(struct trace_sink *sink, uint64_t max_size)
@@ -212,8 +232,9 @@ static struct trace_sink *new_sink(const char *path, const char *suffix)
 	sink->path = strdup(path);
 	sink->zstd = ZSTD_createCCtx();
 	sink->stream = ZSTD_createCCtx();
+	sink->check = XXH3_createState();
 	if (sink->path != NULL && sink->zstd != NULL && sink->stream != NULL &&
-	    asprintf(&sink->part, "%s%s", path, suffix) >= 0)
+	    sink->check != NULL && asprintf(&sink->part, "%s%s", path, suffix) >= 0)
 		return sink;
 	trace_sink_close(sink);
 	return NULL;
@@ -275,44 +296,32 @@ int trace_sink_file_header(struct trace_sink *sink, const uint8_t *header, size_
 	return ret < 0 ? ret : append(sink, header, len);
 }
 
-/* Makes room for a block's header and len bytes of payload. */
-static uint8_t *reserve_payload(struct trace_sink *sink, size_t len)
+/* Room for what a block is compressed to, of len bytes at most. */
+static uint8_t *reserve_room(struct trace_sink *sink, size_t len)
 {
-	size_t need = sizeof(struct trace_block_header) + len;
-	uint8_t *block = array_reserve(sink->block, &sink->capacity, need, 1);
+	uint8_t *room = array_reserve(sink->room, &sink->capacity, len, 1);
 
-	if (block == NULL)
-		return NULL;
-	sink->block = block;
-	return block + sizeof(struct trace_block_header);
+	if (room != NULL)
+		sink->room = room;
+	return room;
 }
 
-static int store(struct trace_sink *sink, const struct bytes *raw, size_t *stored_len)
-{
-	uint8_t *stored = reserve_payload(sink, raw->len);
-
-	if (stored == NULL)
-		return -ENOMEM;
-	if (raw->len > 0)
-		memcpy(stored, raw->data, raw->len);
-	*stored_len = raw->len;
-	return 0;
-}
-
-/* The payload as it is stored, behind the room for the header. */
-static int compress(struct trace_sink *sink, const struct bytes *raw, int level, size_t *stored_len)
+/* The block's flag, and what is stored; 0: as it is. */
+static int compress(struct trace_sink *sink, const struct bytes *raw, int level,
+		    struct payload *stored)
 {
 	size_t bound = ZSTD_compressBound(raw->len);
-	uint8_t *stored = reserve_payload(sink, bound);
+	uint8_t *room = reserve_room(sink, bound);
 
-	if (stored == NULL)
+	if (room == NULL)
 		return -ENOMEM;
-	*stored_len = ZSTD_compressCCtx(sink->zstd, stored, bound, raw->data, raw->len, level);
-	if (ZSTD_isError(*stored_len))
+	size_t len = ZSTD_compressCCtx(sink->zstd, room, bound, raw->data, raw->len, level);
+	if (ZSTD_isError(len))
 		return -ENOMEM;
-	if (*stored_len < raw->len)
-		return TRACE_FLAG_ZSTD;
-	return store(sink, raw, stored_len);
+	if (len >= raw->len)
+		return 0;
+	*stored = (struct payload){room, len};
+	return TRACE_FLAG_ZSTD;
 }
 
 /*
@@ -320,15 +329,15 @@ static int compress(struct trace_sink *sink, const struct bytes *raw, int level,
  * the last restart, and all that it was given is in the file after each.
  */
 static int compress_stream(struct trace_sink *sink, const struct bytes *raw, int level,
-			   size_t *stored_len)
+			   struct payload *stored)
 {
 	/* What a flush may add to the bound of a frame: an empty block. */
 	size_t bound = ZSTD_compressBound(raw->len) + 64;
-	uint8_t *stored = reserve_payload(sink, bound);
+	uint8_t *room = reserve_room(sink, bound);
 	ZSTD_inBuffer in = {.src = raw->data, .size = raw->len};
-	ZSTD_outBuffer out = {.dst = stored, .size = bound};
+	ZSTD_outBuffer out = {.dst = room, .size = bound};
 
-	if (stored == NULL)
+	if (room == NULL)
 		return -ENOMEM;
 	if (sink->begin) {
 		ZSTD_CCtx_reset(sink->stream, ZSTD_reset_session_only);
@@ -341,7 +350,7 @@ static int compress_stream(struct trace_sink *sink, const struct bytes *raw, int
 	size_t left = ZSTD_compressStream2(sink->stream, &out, &in, ZSTD_e_flush);
 	if (ZSTD_isError(left) || left != 0)
 		return -ENOMEM;
-	*stored_len = out.pos;
+	*stored = (struct payload){room, out.pos};
 	return TRACE_FLAG_ZSTD;
 }
 
@@ -364,42 +373,41 @@ static void add_to_index(struct trace_sink *sink, const struct trace_block_heade
 int trace_sink_block(struct trace_sink *sink, enum trace_block_type type, uint16_t flags,
 		     const struct trace_block_info *info, const struct bytes *raw, int level)
 {
+	struct payload stored = {raw->data, raw->len};
 	struct trace_block_header header;
-	size_t stored_len;
+	int zstd = 0;
 
 	if (raw->len > TRACE_MAX_BLOCK)
 		return -EMSGSIZE;
 	if ((flags & TRACE_FLAG_RESTART) != 0)
 		sink->begin = true;
-	int zstd = level == TRACE_LEVEL_NONE	 ? store(sink, raw, &stored_len)
-		   : type == TRACE_BLOCK_RECORDS ? compress_stream(sink, raw, level, &stored_len)
-						 : compress(sink, raw, level, &stored_len);
+	if (level != TRACE_LEVEL_NONE)
+		zstd = type == TRACE_BLOCK_RECORDS ? compress_stream(sink, raw, level, &stored)
+						   : compress(sink, raw, level, &stored);
 	if (zstd < 0)
 		return zstd;
 	header.magic = htole32(TRACE_BLOCK_MAGIC);
 	header.type = htole16((uint16_t)type);
 	header.flags = htole16((uint16_t)(flags | zstd));
 	header.number = htole32(sink->num_blocks);
-	header.stored_len = htole32((uint32_t)stored_len);
+	header.stored_len = htole32((uint32_t)stored.len);
 	header.raw_len = htole32((uint32_t)raw->len);
 	header.header_check = htole32(
 		(uint32_t)XXH3_64bits(&header, offsetof(struct trace_block_header, header_check)));
-	memcpy(sink->block, &header, sizeof(header));
-	/* The checksum covers both sides of its own place, so the two are brought together. */
-	uint8_t *joined = sink->block + sizeof(header.checksum);
-	memmove(joined, sink->block, offsetof(struct trace_block_header, checksum));
-	header.checksum = htole64(
-		XXH3_64bits(joined, offsetof(struct trace_block_header, checksum) + stored_len));
-	memcpy(sink->block, &header, sizeof(header));
+	/* The checksum covers both sides of its own place. */
+	XXH3_64bits_reset(sink->check);
+	XXH3_64bits_update(sink->check, &header, offsetof(struct trace_block_header, checksum));
+	XXH3_64bits_update(sink->check, stored.data, stored.len);
+	header.checksum = htole64(XXH3_64bits_digest(sink->check));
 	/* Room for the index was kept by all the others. */
-	if (type != TRACE_BLOCK_INDEX && !fits(sink, sizeof(header) + stored_len))
+	if (type != TRACE_BLOCK_INDEX && !fits(sink, sizeof(header) + stored.len))
 		return -EOVERFLOW;
 	const struct trace_mark mark = trace_sink_mark(sink);
 	if (type != TRACE_BLOCK_INDEX)
 		add_to_index(sink, &header, info);
 	if (sink->index.failed)
 		return -ENOMEM;
-	int ret = append(sink, sink->block, sizeof(header) + stored_len);
+	int ret = append_block(sink, &header, &stored);
 	if (ret == 0)
 		sink->num_blocks++;
 	else
@@ -410,17 +418,12 @@ int trace_sink_block(struct trace_sink *sink, enum trace_block_type type, uint16
 int trace_sink_copy(struct trace_sink *sink, const struct trace_block_header *header,
 		    const uint8_t *payload, const struct trace_block_info *info)
 {
-	size_t len = le32toh(header->stored_len);
-	uint8_t *room = reserve_payload(sink, len);
+	const struct payload stored = {payload, le32toh(header->stored_len)};
 
-	if (room == NULL)
-		return -ENOMEM;
-	memcpy(sink->block, header, sizeof(*header));
-	memcpy(room, payload, len);
 	add_to_index(sink, header, info);
 	if (sink->index.failed)
 		return -ENOMEM;
-	int ret = append(sink, sink->block, sizeof(*header) + len);
+	int ret = append_block(sink, header, &stored);
 	if (ret == 0)
 		sink->num_blocks++;
 	return ret;
@@ -497,8 +500,9 @@ void trace_sink_close(struct trace_sink *sink)
 		close(sink->fd);
 	ZSTD_freeCCtx(sink->zstd);
 	ZSTD_freeCCtx(sink->stream);
+	XXH3_freeState(sink->check);
 	bytes_fini(&sink->index);
-	free(sink->block);
+	free(sink->room);
 	free(sink->part);
 	free(sink->path);
 	free(sink);
