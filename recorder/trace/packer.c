@@ -51,7 +51,8 @@ static int choose_level(const struct trace_packer *packer, uint64_t now)
 {
 	uint64_t takes = packer->pace * (packer->block.len >> 10);
 
-	return now + takes > packer->first_ns + LATE_NS ? TRACE_LEVEL_NONE : RECORDS_LEVEL;
+	return packer->hurry || now + takes > packer->first_ns + LATE_NS ? TRACE_LEVEL_NONE
+									 : RECORDS_LEVEL;
 }
 
 int trace_packer_flush(struct trace_packer *packer)

@@ -29,6 +29,7 @@ struct trace_packer {
 	uint64_t record_ns; /* when the record at hand was put */
 	uint64_t first_ns;  /* when the block's first was */
 	uint64_t pace;	    /* nanoseconds to compress 1024 bytes, as it was last */
+	bool hurry;	    /* nothing is to be compressed: set by who knows what waits */
 	struct trace_block_info info;
 	bool restart;			    /* the block to be starts with an empty content table */
 	uint64_t requests, frames, dropped; /* in this file */

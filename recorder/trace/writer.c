@@ -31,6 +31,8 @@
 #define NAP_NS	   10000000u
 #define WAKE_BYTES (1u << 20)
 #define WAKE_SHARE 4
+/* Where this share of the limit waits behind a record, it is not compressed. */
+#define HURRY_SHARE 2
 /* The room of what was taken is given back in pieces of this size. */
 #define RELEASE_BYTES (1u << 20)
 #define META_LEVEL    3
@@ -116,10 +118,20 @@ static void update_stats(struct vgpu_trace_writer *writer)
 	writer->stats.dropped = writer->before.dropped + writer->packer.dropped;
 }
 
+/* What comes next is put off no longer than the rest can wait. Under the lock. */
+static void note_waiting(struct vgpu_trace_writer *writer)
+{
+	const struct trace_entry *next = writer->batch.next;
+	uint64_t behind = writer->queue.used - (next != NULL ? next->size : 0);
+
+	writer->packer.hurry = behind > writer->queue_limit / HURRY_SHARE;
+}
+
 /* Under the lock. */
 static void release_batch(struct vgpu_trace_writer *writer)
 {
 	trace_queue_release(&writer->queue, &writer->batch);
+	note_waiting(writer);
 	update_stats(writer);
 	pthread_cond_signal(&writer->room);
 }
@@ -136,6 +148,7 @@ static bool wait_for_batch(struct vgpu_trace_writer *writer, bool *done)
 	release_batch(writer);
 	for (;;) {
 		trace_queue_take(&writer->queue, &writer->batch);
+		note_waiting(writer);
 		any = writer->batch.next != NULL;
 		*done = !any && (writer->closing || writer->stats.ended);
 		uint64_t deadline = trace_packer_deadline(&writer->packer);

@@ -484,6 +484,63 @@ static struct vgpu_trace_end end_of(const char *path)
 }
 
 /* The file may not grow beyond a limit: what a full disk does, without filling one. */
+struct pipe_reader {
+	char path[TRACE_FILE_PATH + 8];
+	bool full; /* it may be read */
+	uint64_t bytes;
+};
+
+static void *read_all(void *opaque)
+{
+	static uint8_t room[1u << 16];
+	struct pipe_reader *reader = opaque;
+	int fd = open(reader->path, O_RDONLY);
+	ssize_t n;
+
+	while (!__atomic_load_n(&reader->full, __ATOMIC_ACQUIRE))
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	while ((n = read(fd, room, sizeof(room))) > 0)
+		reader->bytes += (uint64_t)n;
+	close(fd);
+	return NULL;
+}
+
+/* Bytes of a trace of seven records, the first of which the thread writes while the rest waits. */
+static uint64_t written_while_others_wait(uint64_t queue_limit)
+{
+	enum { LEN = 1 << 20, COUNT = 6 };
+	static uint8_t noise[LEN];
+	static uint32_t numbers[COUNT][LEN / 4];
+	struct pipe_reader reader = {0};
+	char path[TRACE_FILE_PATH];
+	pthread_t thread;
+
+	trace_file_path(path);
+	/* What there is already under the name of a file to be is taken for it. */
+	snprintf(reader.path, sizeof(reader.path), "%s.part", path);
+	fill_random(noise, LEN, 5);
+	for (uint32_t i = 0; i < COUNT * LEN / 4; i++)
+		numbers[i / (LEN / 4)][i % (LEN / 4)] = i / 64;
+	CU_ASSERT_EQUAL_FATAL(mkfifo(reader.path, 0600), 0);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, read_all, &reader), 0);
+	struct vgpu_trace_writer *writer = open_writer(path, queue_limit, 0);
+	put_transfer(writer, noise, LEN, 4096);
+	for (int i = 0; i < COUNT; i++)
+		put_transfer(writer, (const uint8_t *)numbers[i], LEN, 4096);
+	__atomic_store_n(&reader.full, true, __ATOMIC_RELEASE);
+	close_writer(writer);
+	pthread_join(thread, NULL);
+	trace_file_remove(path);
+	return reader.bytes;
+}
+
+static void compresses_nothing_while_too_much_waits(void)
+{
+	CU_ASSERT_TRUE(written_while_others_wait(64u << 20) < 2u << 20);
+	/* Half of this is less than what is behind the first and the second of the six. */
+	CU_ASSERT_TRUE(written_while_others_wait(15u << 19) > 5u << 19);
+}
+
 static void ends_cleanly_when_the_disk_is_full(void)
 {
 	enum { LEN = 1 << 20, COUNT = 8, LIMIT = 2500000 };
@@ -848,6 +905,7 @@ static const struct unit_test tests[] = {
 	{"stores what scrolls once", stores_what_scrolls_once},
 	{"forgets at the window limit", forgets_at_the_window_limit},
 	{"drops data but no request", drops_data_but_no_request},
+	{"compresses nothing while too much waits", compresses_nothing_while_too_much_waits},
 	{"ends cleanly when the disk is full", ends_cleanly_when_the_disk_is_full},
 	{"says why it cannot open", says_why_it_cannot_open},
 	{"keeps to a size", keeps_to_a_size},
