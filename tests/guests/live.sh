@@ -136,7 +136,7 @@ step_stop_cont() {
 	qmp screendump "$dir/before.ppm"
 	qmp stop
 	qmp cont
-	sleep 0.5
+	picture_settles
 	qmp screendump "$dir/screen.ppm"
 	guest_quit
 	recorder_finish

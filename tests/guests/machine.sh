@@ -29,7 +29,7 @@ die() {
 # seconds that may take.
 guest_describe() {
 	guest=$1
-	arch=aarch64 bus=mmio heads=1 marker_count=1 limit=60
+	arch=aarch64 bus=mmio heads=1 marker_count=1 limit=300
 	case $guest in
 	ruxos)
 		marker='check_type expect' marker_count=15
@@ -44,14 +44,14 @@ guest_describe() {
 		marker='VGPU-GUEST: heads-done' heads=2
 		;;
 	edk2)
-		marker='Shell> ' limit=120 bus=pci
+		marker='Shell> ' limit=600 bus=pci
 		;;
 	*) die "no such guest; there are ruxos, linux-console, linux-console-pci," \
 		"linux-console-x86, linux-modetest, linux-heads and edk2" ;;
 	esac
 	case $guest in
 	*-pci) bus=pci ;;
-	*-x86) arch=x86_64 bus=pci limit=90 ;;
+	*-x86) arch=x86_64 bus=pci limit=600 ;;
 	esac
 }
 
@@ -128,7 +128,7 @@ recorder_start() {
 	"$BUILD/vgpu-record" --socket-path "$sockets/gpu" -o "$output" --buffer 512 "$@" \
 		>"$dir/record.log" 2>&1 </dev/null &
 	recorder_pid=$!
-	tries=200
+	tries=1200
 	until [ -S "$sockets/gpu" ]; do
 		running "$recorder_pid" || die "vgpu-record has ended; see $dir/record.log"
 		[ "$tries" -gt 0 ] || die "vgpu-record does not listen; see $dir/record.log"
@@ -139,8 +139,8 @@ recorder_start() {
 
 # Waits for a recorder that ends by itself, or that has been told to.
 recorder_finish() {
-	process_wait "$recorder_pid" 30 ||
-		die "vgpu-record has not ended within 30 s; see $dir/record.log"
+	process_wait "$recorder_pid" 120 ||
+		die "vgpu-record has not ended within 120 s; see $dir/record.log"
 	status=0
 	wait "$recorder_pid" || status=$?
 	recorder_pid=''
@@ -226,17 +226,33 @@ serial_wait() {
 # guest_wait RUNS: until the guest's picture is complete for the RUNSth time.
 guest_wait() {
 	serial_wait "$marker" $((marker_count * $1))
-	sleep 0.5 # what was drawn last is still on its way to QEMU's display
+	picture_settles
+}
+
+# What was drawn last is still on its way to QEMU's display: until it stays the same.
+picture_settles() {
+	tries=120
+	qmp screendump "$dir/settled.ppm"
+	while
+		mv "$dir/settled.ppm" "$dir/before-settled.ppm"
+		sleep 0.5
+		qmp screendump "$dir/settled.ppm"
+		! cmp -s "$dir/before-settled.ppm" "$dir/settled.ppm"
+	do
+		[ "$tries" -gt 0 ] || die "the picture does not come to rest"
+		tries=$((tries - 1))
+	done
+	rm -f "$dir/settled.ppm" "$dir/before-settled.ppm"
 }
 
 qmp() {
-	"$BUILD/tests/guests/qmp" "$sockets/qmp" "$@" >>"$dir/qmp.log" 2>&1 ||
+	"$BUILD/tests/guests/qmp" --timeout 60 "$sockets/qmp" "$@" >>"$dir/qmp.log" 2>&1 ||
 		die "QMP: $1 failed; see $dir/qmp.log"
 }
 
 guest_quit() {
 	qmp quit
-	process_wait "$qemu_pid" 10 || die "QEMU has not ended within 10 s after 'quit'"
+	process_wait "$qemu_pid" 60 || die "QEMU has not ended within 60 s after 'quit'"
 	wait "$qemu_pid" || die "QEMU: exit status $?; see $dir/qemu.log"
 	qemu_pid=''
 }

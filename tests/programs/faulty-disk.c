@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Preloaded into vgpu-record, makes the disk of its trace faulty: FAULTY_DISK is
- * "error BYTES", EIO for all that comes after them, or "slow RATE", bytes in a
- * second. What is meant is every file whose name ends with .part.
+ * "error BYTES", EIO for all that comes after them, or "stuck BYTES FILE", where
+ * all that comes after them waits until there is such a file. What is meant is
+ * every file whose name ends with .part.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -26,18 +27,18 @@ static bool fails(size_t len)
 {
 	static size_t written;
 	const char *fault = getenv("FAULTY_DISK");
+	const struct timespec pause = {.tv_nsec = 10000000};
 	unsigned long number = 0;
+	char until[64];
 
 	if (fault == NULL)
 		return false;
-	if (sscanf(fault, "slow %lu", &number) == 1 && number > 0) {
-		const struct timespec time = {.tv_sec = (time_t)(len / number),
-					      .tv_nsec =
-						      (long)(len % number * 1000000000 / number)};
-		nanosleep(&time, NULL);
+	written += len;
+	if (sscanf(fault, "stuck %lu %63s", &number, until) == 2) {
+		while (written > number && access(until, F_OK) != 0)
+			nanosleep(&pause, NULL);
 		return false;
 	}
-	written += len;
 	return sscanf(fault, "error %lu", &number) == 1 && written > number;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest that draws on a vhost-user device for some time and then says how many
- * answers it got: what is not a picture that compresses well. Exit status 1: the
- * device has died.
+ * A guest that draws on a vhost-user device what is not a picture that compresses
+ * well, until it has so many answers, and for so many seconds at least. Then it says
+ * how many answers it got. Exit status 1: the device has died.
  */
 #include "torture/drawing.h"
 
@@ -12,15 +12,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Against hanging: a busy or emulated machine is slow. */
+#define PATIENCE_MS 60000u
+
 int main(int argc, char **argv)
 {
-	if (argc != 3) {
-		fprintf(stderr, "Usage: draw SOCKET SECONDS\n");
+	if (argc < 3 || argc > 4) {
+		fprintf(stderr, "Usage: draw SOCKET ANSWERS [SECONDS]\n");
 		return 2;
 	}
 	struct drawing drawing = {
-		.end_ns = vgpu_now_ns() + (uint64_t)(strtod(argv[2], NULL) * 1e9),
+		.enough = strtoul(argv[2], NULL, 10),
+		.time_ns = argc > 3 ? (uint64_t)(strtod(argv[3], NULL) * 1e9) : 0,
 		.quick = true,
+		.patience_ms = PATIENCE_MS,
 	};
 	signal(SIGPIPE, SIG_IGN);
 	bool alive = drawing_until_death(&drawing, argv[1], 1);

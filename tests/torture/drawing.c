@@ -19,7 +19,6 @@
 #define PIXELS_SIZE (WIDTH * HEIGHT * 4)
 #define CURSOR_SIZE (VGPU_CURSOR_SIZE * VGPU_CURSOR_SIZE * 4u)
 #define MEMORY	    (1u << 20)
-#define WAITS_MS    1000u
 #define CURSOR_ID   100u
 
 struct pen {
@@ -185,14 +184,14 @@ static bool set_up(struct pen *pen)
 	       vgpu_driver_ok(&pen->driver, &err) == 0;
 }
 
-static struct vgpu_target *connect_when_there(const char *socket)
+static struct vgpu_target *connect_when_there(const char *socket, unsigned int patience_ms)
 {
 	struct vgpu_target_options options = {
 		.memory_size = MEMORY,
 		.num_scanouts = 1,
 		.outputs = {{.rect = {.width = WIDTH, .height = HEIGHT}, .enabled = true}},
 	};
-	uint64_t end = vgpu_now_ns() + WAITS_MS * 1000000ull;
+	uint64_t end = vgpu_now_ns() + patience_ms * 1000000ull;
 	struct vgpu_error err;
 	char spec[128];
 
@@ -207,6 +206,12 @@ static struct vgpu_target *connect_when_there(const char *socket)
 	return NULL;
 }
 
+static bool has_enough(const struct drawing *drawing, uint64_t begin_ns)
+{
+	return drawing->enough != 0 && drawing->num_answers >= drawing->enough &&
+	       vgpu_now_ns() - begin_ns >= drawing->time_ns;
+}
+
 bool drawing_until_death(struct drawing *drawing, const char *socket, uint64_t seed)
 {
 	struct pen pen = {.drawing = drawing, .random = seed};
@@ -216,7 +221,7 @@ bool drawing_until_death(struct drawing *drawing, const char *socket, uint64_t s
 	drawing->answered_ns = calloc(drawing->answers_capacity, sizeof(*drawing->answered_ns));
 	if (drawing->sent == NULL || drawing->answered_ns == NULL)
 		return false;
-	pen.target = connect_when_there(socket);
+	pen.target = connect_when_there(socket, drawing->patience_ms);
 	if (pen.target == NULL)
 		return false;
 	/* Some guests are busy, some draw now and then. */
@@ -225,7 +230,8 @@ bool drawing_until_death(struct drawing *drawing, const char *socket, uint64_t s
 
 	vgpu_driver_init(&pen.driver, pen.target, ARENA);
 	alive = set_up(&pen) && show_new(&pen) && make_resource(&pen, CURSOR_ID, 64, 64);
-	while (alive && (drawing->end_ns == 0 || vgpu_now_ns() < drawing->end_ns)) {
+	uint64_t begin = vgpu_now_ns();
+	while (alive && !has_enough(drawing, begin)) {
 		alive = do_something(&pen);
 		if (pause_us > 0)
 			rest(pause_us);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A driver that draws on a vhost-user device until that dies or for a time, and remembers what it
- * saw. */
+/* A driver that draws on a vhost-user device until that dies or it has enough, and remembers
+ * what it saw. */
 #ifndef VGPU_TORTURE_DRAWING_H
 #define VGPU_TORTURE_DRAWING_H
 
@@ -13,8 +13,11 @@ struct drawing {
 	size_t num_sent, sent_capacity;
 	uint64_t *answered_ns; /* when the driver saw its answer */
 	size_t num_answers, answers_capacity;
-	uint64_t end_ns; /* when to stop by itself; 0: never */
-	bool quick;	 /* without a pause */
+	/* When to stop by itself: after so many answers, and not before so much time. 0: never */
+	size_t enough;
+	uint64_t time_ns;
+	bool quick;		  /* without a pause */
+	unsigned int patience_ms; /* until there is a device */
 };
 
 /* The next of a row of random numbers; *state is any number. */

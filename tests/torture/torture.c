@@ -28,8 +28,10 @@
 /* What traces/FORMAT.md promises. */
 #define MISSING_MS 100u
 #define LONGEST_MS 400u
-#define JOBS_MAX   16u
-#define WORDS_MAX  16
+/* For a recorder that may have been killed before it listened. */
+#define PATIENCE_MS 1000u
+#define JOBS_MAX    16u
+#define WORDS_MAX   16
 
 /* Of all runs, in memory that the workers share. */
 struct sums {
@@ -122,6 +124,7 @@ static void record_and_kill(struct run *run)
 		fail(run, "no process, or no thread");
 		return;
 	}
+	run->drawing.patience_ms = PATIENCE_MS;
 	drawing_until_death(&run->drawing, run->socket, run->seed);
 	pthread_join(killer, NULL);
 	int status = 0;

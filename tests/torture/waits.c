@@ -61,7 +61,9 @@ static void sample(struct waits *waits, pid_t pid)
 		wanted = waits->samples[waits->count - 1].wanted_ns;
 	}
 	waits->samples[waits->count].time_ns = now;
-	waits->samples[waits->count].wanted_ns = wanted + (wants ? now - before : 0);
+	/* Where this thread came late, which only rests, the other may have had to wait. */
+	bool late = now - before > 4 * REST_NS;
+	waits->samples[waits->count].wanted_ns = wanted + (wants || late ? now - before : 0);
 	waits->samples[waits->count++].had_ns = had;
 }
 
