@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 extern const struct unit_suite life_suite;
@@ -267,6 +268,47 @@ static void sigint_blocked(void)
 	end_with_blocked_vcpu(SIGINT);
 }
 
+/* Points the fixture at the trace of that number, once it is there. */
+static bool wait_for_last(struct fixture *fixture, const char *path, unsigned int number)
+{
+	char *name = vgpu_trace_numbered(path, number);
+
+	snprintf(fixture->trace, sizeof(fixture->trace), "%.120s", name);
+	free(name);
+	for (int ms = 0; ms < WAIT_MS && access(fixture->trace, F_OK) != 0; ms += 20)
+		usleep(20000);
+	return access(fixture->trace, F_OK) == 0;
+}
+
+/* On a signal, when the zone starts again without a word, and at the end. */
+static void last_while_of_a_zone(void)
+{
+	struct fixture fixture;
+	char path[128];
+
+	fixture_init(&fixture);
+	fixture_open(&fixture);
+	fixture_start(&fixture, "zone1.trace", "--last=60");
+	snprintf(path, sizeof(path), "%s", fixture.trace);
+	if (fixture_ready(&fixture)) {
+		struct guest *guest = boot_guest(&fixture, RUXOS_0_4, 0);
+
+		fixture_signal(&fixture, SIGUSR1);
+		CU_ASSERT_TRUE(wait_for_last(&fixture, path, 0));
+		CU_ASSERT_TRUE(fixture_said(&fixture, "because of: signal"));
+		check_recording(&fixture, guest, 1);
+		CU_ASSERT_TRUE(guest_run(guest));
+		CU_ASSERT_TRUE(wait_for_last(&fixture, path, 1));
+		CU_ASSERT_TRUE(fixture_said(&fixture, "because of: reset"));
+		CU_ASSERT_TRUE(recording_replays(fixture.trace, "builtin"));
+		CU_ASSERT_EQUAL(fixture_stop(&fixture), 0);
+		CU_ASSERT_TRUE(wait_for_last(&fixture, path, 2));
+		CU_ASSERT_TRUE(recording_replays(fixture.trace, "builtin"));
+		guest_free(guest);
+	}
+	CU_ASSERT_EQUAL(fixture_close(&fixture), 0);
+}
+
 static const struct unit_test tests[] = {
 	{"a zone that restarts has a new device and a new segment", zone_restart_4},
 	{"a zone that restarts with notifies that do not block", zone_restart_4_device_region},
@@ -279,6 +321,7 @@ static const struct unit_test tests[] = {
 	{"a second daemon leaves the first alone", second_daemon},
 	{"SIGTERM does not leave a vCPU blocked", sigterm_blocked},
 	{"SIGINT does not leave a vCPU blocked", sigint_blocked},
+	{"the last while of a zone is written when it is wanted", last_while_of_a_zone},
 	{NULL, NULL},
 };
 
