@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The last while of a recording, kept in memory until a trace of it is wanted. */
+#include "allocation.h"
 #include "guest.h"
 #include "lint/lint.h"
 #include "recorder.h"
@@ -8,9 +9,15 @@
 #include "unit.h"
 #include "watch.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/virtio_gpu.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,7 +32,12 @@ struct recording {
 	struct vgpu_recorder *recorder;
 	struct vgpu_trace_writer_stats stats;
 	char *folder, *path;
-	char told[512];
+	char told[2048];       /* one after the other */
+	unsigned int threads;  /* that were begun */
+	unsigned int starve;   /* which one, from 1 on, has too little memory ... */
+	unsigned int enough;   /* ... after so many allocations */
+	uint64_t buffer;       /* for what waits; 0: the usual */
+	struct vgpu_error err; /* of its end */
 };
 
 static void hear(void *opaque, bool error, const char *line)
@@ -33,23 +45,35 @@ static void hear(void *opaque, bool error, const char *line)
 	struct recording *recording = opaque;
 
 	(void)error;
-	if (recording->told[0] == '\0')
-		strncat(recording->told, line, sizeof(recording->told) - 1);
+	strncat(recording->told, line, sizeof(recording->told) - 1 - strlen(recording->told));
 }
 
-static void start(struct recording *recording, uint64_t last_ns, uint64_t memory)
+/* The one that writes traces, and then the one that fills the memory. */
+static void on_thread(void *opaque)
 {
-	memset(recording, 0, sizeof(*recording));
+	struct recording *recording = opaque;
+
+	if (++recording->threads == recording->starve)
+		allocation_fail_after(recording->enough);
+}
+
+/* starve, enough and buffer are set, and all else is zero. */
+static void start_as_set(struct recording *recording, uint64_t last_ns, uint64_t memory)
+{
 	recording->folder = scene_folder();
 	recording->path = scene_path(recording->folder, "x.trace");
 	guest_start(&recording->guest);
-	recording->writer =
-		vgpu_trace_writer_open(recording->path,
-				       &(struct vgpu_trace_writer_options){.last_ns = last_ns,
-									   .last_memory = memory,
-									   .told = hear,
-									   .opaque = recording},
-				       NULL);
+	recording->writer = vgpu_trace_writer_open(
+		recording->path,
+		&(struct vgpu_trace_writer_options){
+			.last_ns = last_ns,
+			.last_memory = memory,
+			.told = hear,
+			.on_thread = on_thread,
+			.violations = vgpu_device_violations(recording->guest.device),
+			.queue_limit = recording->buffer,
+			.opaque = recording},
+		NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(recording->writer);
 	recording->recorder = vgpu_recorder_new(recording->guest.device, recording->writer);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(recording->recorder);
@@ -58,10 +82,17 @@ static void start(struct recording *recording, uint64_t last_ns, uint64_t memory
 	guest_show(&recording->guest, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 64, 48);
 }
 
+static void start(struct recording *recording, uint64_t last_ns, uint64_t memory)
+{
+	*recording = (struct recording){0};
+	start_as_set(recording, last_ns, memory);
+}
+
 static int stop(struct recording *recording)
 {
 	vgpu_recorder_free(recording->recorder);
-	int ret = vgpu_trace_writer_close_stats(recording->writer, NULL, &recording->stats, NULL);
+	int ret = vgpu_trace_writer_close_stats(recording->writer, NULL, &recording->stats,
+						&recording->err);
 	guest_stop(&recording->guest);
 	return ret;
 }
@@ -174,9 +205,16 @@ static void a_full_memory_keeps_less_and_says_so(void)
 		draw(&recording, 10);
 		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 	}
+	CU_ASSERT_EQUAL(vgpu_recorder_dump(recording.recorder), 0);
+	wait_for_dump(&recording);
+	draw(&recording, 2);
 	CU_ASSERT_EQUAL(stop(&recording), 0);
-	CU_ASSERT_PTR_NOT_NULL(strstr(recording.told, "the memory is full"));
+	/* Once. */
+	const char *said = strstr(recording.told, "the memory is full");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(said);
+	CU_ASSERT_PTR_NULL(strstr(said + 1, "the memory is full"));
 	CU_ASSERT_TRUE(describes(&recording, 0, "\"memory_full\":true"));
+	CU_ASSERT_TRUE(describes(&recording, 1, "\"memory_full\":false"));
 	char *name = vgpu_trace_numbered(recording.path, 0);
 	CU_ASSERT_EQUAL(stat(name, &info), 0);
 	free(name);
@@ -246,10 +284,288 @@ static void a_trace_that_cannot_be_written_is_said(void)
 	wait_for_dump(&recording);
 	CU_ASSERT_PTR_NOT_NULL(strstr(recording.told, "Is a directory"));
 	CU_ASSERT(stop(&recording) < 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(recording.err.text, "Is a directory"));
 	CU_ASSERT_EQUAL(recording.stats.failed_dumps, 1);
 	CU_ASSERT_EQUAL(replay(&recording, 1), 3);
 	rmdir(blocked);
 	free(blocked);
+	clean(&recording);
+}
+
+/* What can be found of a trace: its end, and what is in it. */
+struct found {
+	uint64_t requests, frames;
+	struct vgpu_trace_end end;
+};
+
+static bool find(struct recording *recording, unsigned int number, struct found *found)
+{
+	char *name = vgpu_trace_numbered(recording->path, number);
+	struct vgpu_trace_reader *reader = vgpu_trace_reader_open(name, NULL);
+	struct vgpu_trace_record record;
+
+	*found = (struct found){0};
+	free(name);
+	if (reader == NULL)
+		return false;
+	while (vgpu_trace_reader_next(reader, &record, NULL) == 1) {
+		found->requests += record.type == VGPU_TRACE_REQUEST;
+		found->frames += record.type == VGPU_TRACE_FRAME;
+		if (record.type == VGPU_TRACE_END)
+			found->end = record.end;
+	}
+	vgpu_trace_reader_close(reader);
+	return true;
+}
+
+static bool is_part_left(const struct recording *recording)
+{
+	DIR *folder = opendir(recording->folder);
+	bool left = false;
+
+	for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
+		left |= strstr(entry->d_name, ".part") != NULL;
+	closedir(folder);
+	return left;
+}
+
+/* No file may become longer: neither the trace nor one of the segments in memory. */
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	signal(SIGXFSZ, bytes != RLIM_INFINITY ? SIG_IGN : SIG_DFL);
+}
+
+/* Slowly, so that a segment ends where it should. */
+static void draw_slowly(struct recording *recording, unsigned int count)
+{
+	while (count-- > 0) {
+		draw(recording, 1);
+		nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+	}
+}
+
+/* Each segment is shorter than the limit, and all of them are longer. */
+static void a_disk_that_fills_ends_the_trace_early(void)
+{
+	struct recording recording;
+	struct found found;
+
+	start(&recording, MINUTE, 4 << 20);
+	draw_slowly(&recording, 150);
+	limit_files(1200000);
+	CU_ASSERT_EQUAL(vgpu_recorder_dump(recording.recorder), 0);
+	wait_for_dump(&recording);
+	limit_files(RLIM_INFINITY);
+	CU_ASSERT_PTR_NOT_NULL(strstr(recording.told, "File too large; the trace ends early"));
+	draw(&recording, 3);
+	CU_ASSERT(stop(&recording) < 0);
+	CU_ASSERT_EQUAL(recording.stats.failed_dumps, 1);
+	CU_ASSERT_EQUAL(recording.stats.dumps, 1);
+	CU_ASSERT_TRUE(find(&recording, 0, &found));
+	CU_ASSERT_EQUAL(found.end.cause, VGPU_TRACE_CAUSE_ERROR);
+	CU_ASSERT_EQUAL(found.end.requests, found.requests);
+	CU_ASSERT_EQUAL(found.end.frames, found.frames);
+	CU_ASSERT(found.frames > 0 && found.end.lost_frames > 0);
+	CU_ASSERT_EQUAL(found.frames + found.end.lost_frames, 150);
+	CU_ASSERT_EQUAL(found.requests + found.end.lost_requests, 3 + 2 * 150);
+	CU_ASSERT_EQUAL(replay(&recording, 0), found.frames);
+	/* The one after it has what came then. */
+	CU_ASSERT_EQUAL(replay(&recording, 1), 3);
+	CU_ASSERT_FALSE(is_part_left(&recording));
+	clean(&recording);
+}
+
+static void a_trace_that_gets_no_name_leaves_no_rest(void)
+{
+	struct recording recording;
+
+	start(&recording, MINUTE, 0);
+	char *blocked = scene_path(recording.folder, "x.000.trace");
+	draw(&recording, 10);
+	CU_ASSERT_EQUAL(mkdir(blocked, 0700), 0);
+	CU_ASSERT_EQUAL(vgpu_recorder_dump(recording.recorder), 0);
+	wait_for_dump(&recording);
+	CU_ASSERT_PTR_NOT_NULL(strstr(recording.told, "Is a directory; there is none"));
+	CU_ASSERT(stop(&recording) < 0);
+	CU_ASSERT_EQUAL(recording.stats.failed_dumps, 1);
+	CU_ASSERT_FALSE(is_part_left(&recording));
+	rmdir(blocked);
+	free(blocked);
+	clean(&recording);
+}
+
+/* In the thread that writes traces, at every place of two of them. */
+static void a_trace_without_memory_is_said(void)
+{
+	static const uint64_t frames[] = {4, 3};
+	bool failed = true;
+	unsigned int whole = 0;
+
+	for (unsigned int enough = 0; failed && enough < 200; enough++) {
+		struct recording recording = {.starve = 1, .enough = enough};
+		struct found found;
+
+		start_as_set(&recording, MINUTE, 0);
+		draw(&recording, 4);
+		CU_ASSERT_EQUAL(vgpu_recorder_dump(recording.recorder), 0);
+		draw(&recording, 3);
+		wait_for_dump(&recording);
+		failed = stop(&recording) < 0;
+		CU_ASSERT_EQUAL(recording.stats.failed_dumps, failed);
+		CU_ASSERT_EQUAL(recording.stats.dumps, 2 - failed);
+		CU_ASSERT_EQUAL(strstr(recording.told, "emory") != NULL, failed);
+		for (unsigned int i = 0; i < 2; i++) {
+			if (!find(&recording, i, &found))
+				continue;
+			whole += failed && found.end.lost_frames == 0;
+			CU_ASSERT_EQUAL(found.frames + found.end.lost_frames, frames[i]);
+			CU_ASSERT_EQUAL(replay(&recording, i), found.frames);
+		}
+		CU_ASSERT_FALSE(is_part_left(&recording));
+		clean(&recording);
+	}
+	CU_ASSERT_FALSE(failed);
+	CU_ASSERT(whole > 0);
+}
+
+/* In the thread that fills the memory: what was kept before remains. */
+static void a_memory_that_cannot_grow_ends_the_recording(void)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int enough = 0; enough < 40; enough++) {
+		struct recording recording = {.starve = 2, .enough = enough};
+		struct found found;
+
+		start_as_set(&recording, MINUTE, 1 << 20);
+		draw_slowly(&recording, 60);
+		bool failed = stop(&recording) < 0;
+		if (find(&recording, 0, &found)) {
+			CU_ASSERT_EQUAL(replay(&recording, 0), found.frames);
+			kept += failed && found.frames > 0;
+		}
+		CU_ASSERT_TRUE(failed || found.frames > 0);
+		CU_ASSERT_FALSE(is_part_left(&recording));
+		clean(&recording);
+	}
+	CU_ASSERT(kept > 0);
+}
+
+/* Bytes of all segments that the kernel keeps for this process. */
+static uint64_t in_memory(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	uint64_t bytes = 0;
+
+	for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+		char name[64] = "";
+		struct stat info;
+
+		if (readlinkat(dirfd(folder), entry->d_name, name, sizeof(name) - 1) > 0 &&
+		    strstr(name, "the last while in memory") != NULL &&
+		    fstatat(dirfd(folder), entry->d_name, &info, 0) == 0)
+			bytes += (uint64_t)info.st_blocks * 512;
+	}
+	closedir(folder);
+	return bytes;
+}
+
+/*
+ * Fifty times what it may be, faster than it can be compressed, and while traces of it are
+ * written. What waits comes on top: in a segment that is full and in the one after it.
+ */
+static void a_flood_takes_no_more_memory(void)
+{
+	struct recording recording = {.buffer = 1 << 20};
+	uint64_t most = 0;
+
+	start_as_set(&recording, MINUTE, 1 << 20);
+	for (int i = 0; i < 400; i++) {
+		draw(&recording, 10);
+		uint64_t now = in_memory();
+		most = now > most ? now : most;
+		if (i % 100 == 50)
+			vgpu_recorder_dump(recording.recorder);
+	}
+	CU_ASSERT_EQUAL(stop(&recording), 0);
+	CU_ASSERT(most > 1 << 19);
+	CU_ASSERT(most < 6 << 20);
+	clean(&recording);
+}
+
+static void break_a_rule(struct recording *recording)
+{
+	const struct virtio_gpu_ctrl_hdr unknown = {.type = 0x4711};
+
+	guest_command(&recording->guest, &unknown, sizeof(unknown));
+}
+
+static uint64_t broken_rules(struct recording *recording, unsigned int number)
+{
+	struct found found;
+
+	CU_ASSERT_TRUE(find(recording, number, &found));
+	return found.end.violations[VGPU_VIOLATION_UNKNOWN_COMMAND];
+}
+
+static void a_trace_counts_what_is_in_it(void)
+{
+	struct recording recording;
+
+	start(&recording, 200000000, 0);
+	break_a_rule(&recording);
+	break_a_rule(&recording);
+	CU_ASSERT_EQUAL(vgpu_recorder_dump(recording.recorder), 0);
+	wait_for_dump(&recording);
+	break_a_rule(&recording);
+	CU_ASSERT_EQUAL(vgpu_recorder_dump(recording.recorder), 0);
+	wait_for_dump(&recording);
+	break_a_rule(&recording);
+	/* Long enough for that to be forgotten. */
+	for (int i = 0; i < 20; i++) {
+		draw(&recording, 1);
+		nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+	}
+	CU_ASSERT_EQUAL(stop(&recording), 0);
+	CU_ASSERT_EQUAL(broken_rules(&recording, 0), 2);
+	CU_ASSERT_EQUAL(broken_rules(&recording, 1), 1);
+	CU_ASSERT_EQUAL(broken_rules(&recording, 2), 0);
+	clean(&recording);
+}
+
+static void the_end_waits_for_the_trace_before_it(void)
+{
+	struct recording recording;
+
+	start(&recording, MINUTE, 0);
+	draw(&recording, 400);
+	CU_ASSERT_EQUAL(vgpu_recorder_dump(recording.recorder), 0);
+	/* One at a time. */
+	CU_ASSERT_EQUAL(vgpu_recorder_dump(recording.recorder), -EBUSY);
+	draw(&recording, 3);
+	CU_ASSERT_EQUAL(stop(&recording), 0);
+	CU_ASSERT_EQUAL(replay(&recording, 0), 400);
+	CU_ASSERT_EQUAL(replay(&recording, 1), 3);
+	clean(&recording);
+}
+
+static void the_memory_is_free_again_after_a_trace(void)
+{
+	struct recording recording;
+
+	start(&recording, MINUTE, 4 << 20);
+	for (unsigned int i = 0; i < 3; i++) {
+		draw_slowly(&recording, 150);
+		CU_ASSERT_EQUAL(vgpu_recorder_dump(recording.recorder), 0);
+		wait_for_dump(&recording);
+		CU_ASSERT_EQUAL(replay(&recording, i), 150);
+	}
+	CU_ASSERT_EQUAL(stop(&recording), 0);
 	clean(&recording);
 }
 
@@ -339,6 +655,30 @@ static void faults_that_go_on_wait_longer(void)
 	CU_ASSERT_FALSE(vgpu_watch_due(&watch, 5000, &why));
 }
 
+/* Not for ever: a driver that is broken for long leaves some traces all the same. */
+static void the_wait_has_an_end(void)
+{
+	uint64_t violations[VGPU_NUM_VIOLATIONS] = {0}, now = 0;
+	struct vgpu_watch watch;
+
+	vgpu_watch_init(&watch, 10);
+	for (int i = 0; i < 15; i++) {
+		violations[VGPU_VIOLATION_BAD_CHAIN] += 3;
+		vgpu_watch_violations(&watch, now, violations);
+		now = watch.next_ns;
+		vgpu_watch_done(&watch, now);
+		CU_ASSERT(watch.next_ns - now <= 10240);
+	}
+	CU_ASSERT_EQUAL(watch.next_ns - now, 10240);
+	CU_ASSERT_EQUAL(watch.faults, 15 * 3);
+	/* After some quiet it is as at first. */
+	now = watch.next_ns + 1;
+	violations[VGPU_VIOLATION_BAD_CHAIN]++;
+	vgpu_watch_violations(&watch, now, violations);
+	vgpu_watch_done(&watch, now);
+	CU_ASSERT_EQUAL(watch.next_ns - now, 10);
+}
+
 /* Days of it, with time enough in between. */
 static void faults_do_not_fill_the_disk(void)
 {
@@ -390,9 +730,19 @@ static const struct unit_test tests[] = {
 	 an_error_of_the_driver_is_a_cause_and_no_storm},
 	{"a reset without warning is a cause", a_reset_without_warning_is_a_cause},
 	{"a trace that cannot be written is said", a_trace_that_cannot_be_written_is_said},
+	{"a disk that fills ends the trace early", a_disk_that_fills_ends_the_trace_early},
+	{"a trace that gets no name leaves no rest", a_trace_that_gets_no_name_leaves_no_rest},
+	{"a trace without memory is said", a_trace_without_memory_is_said},
+	{"a memory that cannot grow ends the recording",
+	 a_memory_that_cannot_grow_ends_the_recording},
+	{"a flood takes no more memory", a_flood_takes_no_more_memory},
+	{"a trace counts what is in it", a_trace_counts_what_is_in_it},
+	{"the end waits for the trace before it", the_end_waits_for_the_trace_before_it},
+	{"the memory is free again after a trace", the_memory_is_free_again_after_a_trace},
 	{"lint blames nobody for the state", lint_blames_nobody_for_the_state},
 	{"severities are those of the rules", severities_are_those_of_the_rules},
 	{"faults that go on wait longer", faults_that_go_on_wait_longer},
+	{"the wait has an end", the_wait_has_an_end},
 	{"faults do not fill the disk", faults_do_not_fill_the_disk},
 	{"no VERSION_1 is no cause", no_version_1_is_no_cause},
 	{NULL, NULL},
