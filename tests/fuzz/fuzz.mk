@@ -31,6 +31,10 @@ $(BUILD)/tests/fuzz/make-seeds: $(call objects,$(addprefix tests/fuzz/,make-seed
 $(BUILD)/obj/tests/fuzz/%.o: private INSTRUMENT := \
 	$(filter-out -fsanitize=fuzzer-no-link,$(INSTRUMENT))
 
+# Sanitizers have places of their own in memory, which a kernel that places the rest with more
+# than 28 random bits may have used (vm.mmap_rnd_bits). In some containers one cannot ask for that.
+PLACED = $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
 .PHONY: fuzz fuzz-programs
 fuzz-programs: $(patsubst %,$(BUILD)/tests/fuzz/%-fuzz,$(FUZZ)) $(BUILD)/tests/fuzz/make-seeds
 
@@ -38,7 +42,7 @@ fuzz-programs: $(patsubst %,$(BUILD)/tests/fuzz/%-fuzz,$(FUZZ)) $(BUILD)/tests/f
 fuzz:
 	@$(MAKE) --no-print-directory BUILD=build-fuzz CC='$(FUZZ_CC)' FUZZER=1 SANITIZE=1 \
 		FUZZ='$(FUZZ)' fuzz-programs
-	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/fuzz.sh build-fuzz $(FUZZ)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(PLACED) tests/fuzz/fuzz.sh build-fuzz $(FUZZ)
 
 .PHONY: race
 ## find data races: of the device with its guest, of recorder and replay with their threads
@@ -46,5 +50,5 @@ race:
 	@$(MAKE) --no-print-directory BUILD=build-tsan CC='$(FUZZ_CC)' SANITIZE=thread \
 		build-tsan/unit-tests
 	TSAN_OPTIONS=suppressions=tests/fuzz/tsan.supp:halt_on_error=1 \
-		build-tsan/unit-tests double-fetch trace trace-damage recorder screen golden \
+		$(PLACED) build-tsan/unit-tests double-fetch trace trace-damage recorder screen golden \
 		player trace_ahead
