@@ -288,12 +288,12 @@ traces_of_faults_come_to_an_end() {
 	recorder_start --socket-path sock --last 0.05 -o boot.trace
 	guests=0
 	until grep -q 'vgpu-record: as many traces as there may be' err; do
-		[ "$guests" -lt 60 ] || fail "no end after $guests guests"
+		[ "$guests" -lt 600 ] || fail "no end after $guests guests"
 		guests=$((guests + 1))
-		draw 0.1
+		draw 1 0.1
 	done
-	draw 0.1
-	draw 0.1
+	draw 1 0.1
+	draw 1 0.1
 	ends 0
 	says out ' traces because of them: no more are written'
 	[ "$(grep -c 'as many traces as there may be' err)" -eq 1 ] || fail 'said again'
@@ -312,7 +312,7 @@ memory_that_is_taken_away_ends_no_recording() {
 			fail "$bytes bytes left: the connection has not ended: $(cat err)"
 		kill -0 "$recorder" || fail "$bytes bytes left: the recorder has ended: $(cat err)"
 	done
-	draw 0.3
+	draw 100
 	ends 0
 	[ "$(grep -c 'vgpu-record: the front end took away memory' err)" -eq 3 ] ||
 		fail "not three times: $(cat err)"
