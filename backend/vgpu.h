@@ -514,6 +514,12 @@ void vgpu_hvisor_free(struct vgpu_hvisor *hvisor);
 int vgpu_hvisor_run(struct vgpu_hvisor *hvisor, int timeout_ms, struct pollfd *extra,
 		    unsigned int num_extra);
 
+/*
+ * Whether the module wakes this process by SIGUSR1, as those without SET_EVENTFD do: the
+ * signal has no other meaning then.
+ */
+bool vgpu_hvisor_by_signal(const struct vgpu_hvisor *hvisor);
+
 struct vgpu_hvisor_zone {
 	uint32_t id;
 	uint64_t cpus; /* a bit for each */

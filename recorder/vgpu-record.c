@@ -300,6 +300,27 @@ static int open_display(struct session *session, struct vgpu_error *err)
 	return 0;
 }
 
+static void choose_signals(sigset_t *set, bool usr1, bool usr2)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	if (usr1)
+		sigaddset(set, SIGUSR1);
+	if (usr2)
+		sigaddset(set, SIGUSR2);
+}
+
+/* To the module, which wakes us by it. */
+static void leave_signal(struct session *session)
+{
+	sigset_t set;
+
+	choose_signals(&set, false, true);
+	signalfd(session->signal_fd, &set, 0);
+	on_log(session, "this module wakes by SIGUSR1: SIGUSR2 writes a trace");
+}
+
 static int open_hvisor(struct session *session, struct vgpu_error *err)
 {
 	const struct vgpu_zone_config *zone = &session->zone;
@@ -318,7 +339,11 @@ static int open_hvisor(struct session *session, struct vgpu_error *err)
 
 	memcpy(options.regions, zone->regions, sizeof(options.regions));
 	session->hvisor = vgpu_hvisor_new(&options, err);
-	return session->hvisor != NULL ? 0 : -1;
+	if (session->hvisor == NULL)
+		return -1;
+	if (session->options.last > 0 && vgpu_hvisor_by_signal(session->hvisor))
+		leave_signal(session);
+	return 0;
 }
 
 /* ---- the sandbox -------------------------------------------------------------------- */
@@ -624,7 +649,7 @@ static bool take_signal(struct session *session)
 
 	if (read(session->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return false;
-	if (info.ssi_signo != SIGUSR1)
+	if (info.ssi_signo != SIGUSR1 && info.ssi_signo != SIGUSR2)
 		return true;
 	if (vgpu_recorder_dump(session->recorder) != -EBUSY)
 		return false;
@@ -658,11 +683,7 @@ static int open_signals(bool last)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	if (last)
-		sigaddset(&set, SIGUSR1);
+	choose_signals(&set, last, last);
 	/* Before any thread is started, so that all of them block these. */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);

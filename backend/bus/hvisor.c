@@ -495,6 +495,11 @@ static void free_stuck_cpus(struct vgpu_hvisor *hvisor)
 			answer(hvisor, &none, 0);
 }
 
+bool vgpu_hvisor_by_signal(const struct vgpu_hvisor *hvisor)
+{
+	return hvisor->by_signal;
+}
+
 static int open_wake_fd(struct vgpu_hvisor *hvisor, struct vgpu_error *err)
 {
 	sigset_t set;

@@ -281,19 +281,21 @@ static bool wait_for_last(struct fixture *fixture, const char *path, unsigned in
 }
 
 /* On a signal, when the zone starts again without a word, and at the end. */
-static void last_while_of_a_zone(void)
+static void last_while(bool by_signal, int signal)
 {
 	struct fixture fixture;
 	char path[128];
 
 	fixture_init(&fixture);
+	fixture.options.by_signal = by_signal;
 	fixture_open(&fixture);
 	fixture_start(&fixture, "zone1.trace", "--last=60");
 	snprintf(path, sizeof(path), "%s", fixture.trace);
 	if (fixture_ready(&fixture)) {
 		struct guest *guest = boot_guest(&fixture, RUXOS_0_4, 0);
 
-		fixture_signal(&fixture, SIGUSR1);
+		CU_ASSERT_EQUAL(fixture_said(&fixture, "SIGUSR2 writes a trace"), by_signal);
+		fixture_signal(&fixture, signal);
 		CU_ASSERT_TRUE(wait_for_last(&fixture, path, 0));
 		CU_ASSERT_TRUE(fixture_said(&fixture, "because of: signal"));
 		check_recording(&fixture, guest, 1);
@@ -309,6 +311,16 @@ static void last_while_of_a_zone(void)
 	CU_ASSERT_EQUAL(fixture_close(&fixture), 0);
 }
 
+static void last_while_of_a_zone(void)
+{
+	last_while(false, SIGUSR1);
+}
+
+static void last_while_where_signals_wake(void)
+{
+	last_while(true, SIGUSR2);
+}
+
 static const struct unit_test tests[] = {
 	{"a zone that restarts has a new device and a new segment", zone_restart_4},
 	{"a zone that restarts with notifies that do not block", zone_restart_4_device_region},
@@ -322,6 +334,7 @@ static const struct unit_test tests[] = {
 	{"SIGTERM does not leave a vCPU blocked", sigterm_blocked},
 	{"SIGINT does not leave a vCPU blocked", sigint_blocked},
 	{"the last while of a zone is written when it is wanted", last_while_of_a_zone},
+	{"where the module wakes by SIGUSR1, SIGUSR2 asks for it", last_while_where_signals_wake},
 	{NULL, NULL},
 };
 
