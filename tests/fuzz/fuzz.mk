@@ -50,5 +50,5 @@ race:
 	@$(MAKE) --no-print-directory BUILD=build-tsan CC='$(FUZZ_CC)' SANITIZE=thread \
 		build-tsan/unit-tests
 	TSAN_OPTIONS=suppressions=tests/fuzz/tsan.supp:halt_on_error=1 \
-		$(PLACED) build-tsan/unit-tests double-fetch trace trace-damage recorder screen golden \
-		player trace_ahead
+		$(PLACED) build-tsan/unit-tests double-fetch queue trace trace-damage trace_ahead pool \
+		recorder screen golden player rotate last
