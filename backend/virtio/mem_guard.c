@@ -13,15 +13,17 @@
 /* Thirty front ends that send as many regions as they may. */
 #define MAX_GUARDS 256
 
-_Static_assert(ATOMIC_POINTER_LOCK_FREE == 2 && ATOMIC_BOOL_LOCK_FREE == 2,
+/* Of a bool that is not so everywhere: RISC-V has instructions for words only. */
+_Static_assert(ATOMIC_POINTER_LOCK_FREE == 2 && ATOMIC_LONG_LOCK_FREE == 2 &&
+		       ATOMIC_INT_LOCK_FREE == 2,
 	       "a signal handler waits for no lock");
 
 /* A signal handler finds nothing but what is global. */
 static struct guard {
-	atomic_bool taken;
+	atomic_int taken;	 /* 0 or 1 */
 	_Atomic uintptr_t begin; /* 0: nothing is guarded */
 	_Atomic size_t len;
-	atomic_bool lost;
+	atomic_int lost;
 } guards[MAX_GUARDS];
 
 static struct sigaction before;
@@ -29,9 +31,9 @@ static struct sigaction before;
 int vgpu_mem_guard_add(void *begin, size_t len)
 {
 	for (int i = 0; i < MAX_GUARDS; i++) {
-		if (atomic_exchange(&guards[i].taken, true))
+		if (atomic_exchange(&guards[i].taken, 1))
 			continue;
-		guards[i].lost = false;
+		guards[i].lost = 0;
 		guards[i].len = len;
 		guards[i].begin = (uintptr_t)begin;
 		return i;
@@ -42,12 +44,12 @@ int vgpu_mem_guard_add(void *begin, size_t len)
 void vgpu_mem_guard_remove(int guard)
 {
 	guards[guard].begin = 0;
-	guards[guard].taken = false;
+	guards[guard].taken = 0;
 }
 
 bool vgpu_mem_guard_lost(int guard)
 {
-	return guards[guard].lost;
+	return guards[guard].lost != 0;
 }
 
 static struct guard *find(uintptr_t address)
@@ -64,7 +66,7 @@ static struct guard *find(uintptr_t address)
 /* All of the mapping: huge pages are replaced in no smaller pieces. */
 static bool replace(struct guard *guard)
 {
-	guard->lost = true;
+	guard->lost = 1;
 	/* No function of the standard's async-signal-safe ones, but a mere system call. */
 	return mmap((void *)guard->begin, guard->len, PROT_READ | PROT_WRITE,
 		    MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED;
