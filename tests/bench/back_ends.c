@@ -123,17 +123,21 @@ int bench_back_ends(struct bench_report *report, struct vgpu_error *err)
 		report, "Back ends over vhost-user",
 		"The same front end, one request at a time; a small request is a transfer of "
 		"16x16 pixels, a frame is a transfer and a flush, and is waited for until the "
-		"display has it. Wall time.");
+		"display has it. The front end has a processor of its own, the back ends have the "
+		"others. Wall time.");
 	if (!bench_has_program(THEIRS)) {
 		bench_add_missing(report, THEIRS, "not installed");
 		return 0;
 	}
 	uint32_t **pictures = bench_pictures_new("desktop", WIDTH, HEIGHT, PICTURES);
 	int ret = pictures == NULL ? vgpu_error_set(err, ENOMEM, "out of memory") : 0;
+	bench_place(BENCH_OTHER_PROCESSORS);
 	if (ret == 0)
 		ret = open_ends(report, ends, pictures, err);
+	bench_place(BENCH_FIRST_PROCESSOR);
 	if (ret == 0)
 		ret = measure(report, ends, err);
+	bench_place(BENCH_ANYWHERE);
 	for (unsigned int i = 0; i < 3; i++)
 		guest_close(&ends[i].guest);
 	bench_pictures_free(pictures, PICTURES);

@@ -26,6 +26,14 @@ int bench_in_turn(const struct bench_side *sides, size_t num, double *medians,
 /* Sorts the values. The share of them that is below the result: 0.5 for the median. */
 double bench_quantile(double *values, size_t num, double share);
 
+/*
+ * Where a driver and a device wait for each other, it is chance whether they share a
+ * processor, and that is what would be measured. The first processor is this program's
+ * then, and what it starts gets the others. Without a second one nothing happens.
+ */
+enum bench_place { BENCH_ANYWHERE, BENCH_FIRST_PROCESSOR, BENCH_OTHER_PROCESSORS };
+void bench_place(enum bench_place place);
+
 double bench_wall_seconds(void);
 /* Of this thread alone: what other programs do meanwhile is not in it. */
 double bench_cpu_seconds(void);

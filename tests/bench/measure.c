@@ -2,6 +2,7 @@
 #include "bench/bench.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -61,4 +62,26 @@ int bench_in_turn(const struct bench_side *sides, size_t num, double *medians,
 		medians[i] = bench_quantile(values[i], BENCH_RUNS, 0.5);
 	free(values);
 	return ret;
+}
+
+void bench_place(enum bench_place place)
+{
+	static cpu_set_t all;
+	cpu_set_t set;
+	int first = 0;
+
+	if (CPU_COUNT(&all) == 0)
+		sched_getaffinity(0, sizeof(all), &all);
+	set = all;
+	while (first < CPU_SETSIZE && !CPU_ISSET(first, &all))
+		first++;
+	if (CPU_COUNT(&all) < 2)
+		return;
+	if (place == BENCH_OTHER_PROCESSORS)
+		CPU_CLR(first, &set);
+	if (place == BENCH_FIRST_PROCESSOR) {
+		CPU_ZERO(&set);
+		CPU_SET(first, &set);
+	}
+	sched_setaffinity(0, sizeof(set), &set);
 }

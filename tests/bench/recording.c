@@ -15,6 +15,7 @@ struct load {
 	struct bench_recording recording;
 	char path[512];
 	uint64_t dropped;   /* in all runs */
+	double least;	    /* frames per second of the worst */
 	double cpu_seconds; /* of a frame, in the run before */
 };
 
@@ -26,6 +27,8 @@ static int run(void *opaque, double *value, struct vgpu_error *err)
 	int ret = bench_record(&load->recording, &recorded, err);
 
 	*value = (double)(FRAMES - recorded.dropped) / recorded.draw_seconds;
+	if (load->least == 0 || *value < load->least)
+		load->least = *value;
 	load->dropped += recorded.dropped;
 	load->cpu_seconds = recorded.cpu_seconds / FRAMES;
 	return ret;
@@ -40,7 +43,7 @@ static int measure(struct bench_report *report, const char *scene, struct vgpu_e
 					  .rate = PACE}};
 	const struct bench_side side = {run, &load};
 	uint32_t **pictures = bench_pictures_new(scene, WIDTH, HEIGHT, PICTURES);
-	double rate = 0;
+	double median = 0;
 
 	if (pictures == NULL)
 		return vgpu_error_set(err, ENOMEM, "out of memory");
@@ -48,12 +51,12 @@ static int measure(struct bench_report *report, const char *scene, struct vgpu_e
 	load.recording.path = load.path;
 	load.recording.pictures = pictures;
 	load.recording.num_pictures = PICTURES;
-	int ret = bench_in_turn(&side, 1, &rate, err);
+	int ret = bench_in_turn(&side, 1, &median, err);
 	bench_pictures_free(pictures, PICTURES);
 	if (ret < 0)
 		return ret;
 	struct bench_row row = {
-		.ratio = rate,
+		.ratio = load.least,
 		.kind = BENCH_AT_LEAST,
 		.bar = 120,
 		.unit = "/s",
@@ -65,8 +68,8 @@ static int measure(struct bench_report *report, const char *scene, struct vgpu_e
 	};
 
 	snprintf(row.what, sizeof(row.what), "%s, %ux%u", scene, WIDTH, HEIGHT);
-	snprintf(row.ours, sizeof(row.ours), "%.1f ms of processor time a frame",
-		 load.cpu_seconds * 1e3);
+	snprintf(row.ours, sizeof(row.ours), "median %.0f/s, %.1f ms of processor time a frame",
+		 median, load.cpu_seconds * 1e3);
 	snprintf(row.against, sizeof(row.against), "%llu frames of %u without pixels",
 		 (unsigned long long)load.dropped, FRAMES * (BENCH_RUNS + 1));
 	bench_add(report, &row);
@@ -79,9 +82,9 @@ int bench_recording(struct bench_report *report, struct vgpu_error *err)
 		      "A guest of the built-in target that draws 125 frames a second, and the "
 		      "recorder with its usual bounds: 64 MiB wait in the queue and 16 MiB for "
 		      "requests alone, 64 MiB of content are remembered. Held against the bar are "
-		      "frames per second that have all their pixels. In noise and gradient every "
-		      "pixel of every frame changes; desktop is text that scrolls and a window "
-		      "that moves.");
+		      "frames per second that have all their pixels, in the worst of the runs. In "
+		      "noise and gradient every pixel of every frame changes; desktop is text "
+		      "that scrolls and a window that moves.");
 	int ret = measure(report, "gradient", err);
 	if (ret == 0)
 		ret = measure(report, "noise", err);
