@@ -277,7 +277,7 @@ int fixture_stop(struct fixture *fixture)
 	return status;
 }
 
-bool fixture_said(const struct fixture *fixture, const char *text)
+static bool has_said(const struct fixture *fixture, const char *text)
 {
 	FILE *file = fopen(fixture->log, "re");
 	char line[1024];
@@ -287,9 +287,23 @@ bool fixture_said(const struct fixture *fixture, const char *text)
 		said |= strstr(line, text) != NULL;
 	if (file != NULL)
 		fclose(file);
+	return said;
+}
+
+bool fixture_said(const struct fixture *fixture, const char *text)
+{
+	bool said = has_said(fixture, text);
+
 	if (!said)
 		print_log(fixture);
 	return said;
+}
+
+bool fixture_says(const struct fixture *fixture, const char *text)
+{
+	for (int ms = 0; ms < WAIT_MS && !has_said(fixture, text); ms += 20)
+		usleep(20000);
+	return fixture_said(fixture, text);
 }
 
 uint64_t fixture_cpu_ns(const struct fixture *fixture)

@@ -59,6 +59,8 @@ int fixture_wait(struct fixture *fixture);
 int fixture_stop(struct fixture *fixture);
 /* Whether the daemon has printed the text. */
 bool fixture_said(const struct fixture *fixture, const char *text);
+/* Waits for it. */
+bool fixture_says(const struct fixture *fixture, const char *text);
 /* CPU time that the daemon has used. */
 uint64_t fixture_cpu_ns(const struct fixture *fixture);
 

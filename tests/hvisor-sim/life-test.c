@@ -297,11 +297,11 @@ static void last_while(bool by_signal, int signal)
 		CU_ASSERT_EQUAL(fixture_said(&fixture, "SIGUSR2 writes a trace"), by_signal);
 		fixture_signal(&fixture, signal);
 		CU_ASSERT_TRUE(wait_for_last(&fixture, path, 0));
-		CU_ASSERT_TRUE(fixture_said(&fixture, "because of: signal"));
+		CU_ASSERT_TRUE(fixture_says(&fixture, "because of: signal"));
 		check_recording(&fixture, guest, 1);
 		CU_ASSERT_TRUE(guest_run(guest));
 		CU_ASSERT_TRUE(wait_for_last(&fixture, path, 1));
-		CU_ASSERT_TRUE(fixture_said(&fixture, "because of: reset"));
+		CU_ASSERT_TRUE(fixture_says(&fixture, "because of: reset"));
 		CU_ASSERT_TRUE(recording_replays(fixture.trace, "builtin"));
 		CU_ASSERT_EQUAL(fixture_stop(&fixture), 0);
 		CU_ASSERT_TRUE(wait_for_last(&fixture, path, 2));
