@@ -97,5 +97,6 @@ int main(int argc, char **argv)
 		serve(bridge);
 		usleep(100);
 	}
+	close(fd);
 	return 0;
 }
