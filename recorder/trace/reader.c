@@ -84,6 +84,16 @@ static int fail_here(const struct vgpu_trace_reader *reader, struct vgpu_error *
 
 /* ---- content ----------------------------------------------------------------------- */
 
+static uint64_t chunk_begin(const struct vgpu_trace_reader *reader, size_t id)
+{
+	return id == 0 ? 0 : reader->chunks[id - 1].end;
+}
+
+static uint64_t chunk_len(const struct vgpu_trace_reader *reader, size_t id)
+{
+	return reader->chunks[id].end - chunk_begin(reader, id);
+}
+
 static bool grow_chunks(struct vgpu_trace_reader *reader, size_t count)
 {
 	size_t capacity = reader->chunks_capacity == 0 ? 256 : reader->chunks_capacity;
@@ -151,7 +161,7 @@ static bool condense(struct vgpu_trace_reader *reader)
 		return false;
 	for (size_t i = reader->old_chunks; i < reader->num_chunks; i++) {
 		struct chunk *chunk = &reader->chunks[i];
-		uint32_t len = chunk->end - (i == 0 ? 0 : chunk[-1].end);
+		uint64_t len = chunk_len(reader, i);
 
 		memcpy(buffer->data + done, chunk->data, len);
 		chunk->data = buffer->data + done;
@@ -183,11 +193,6 @@ static int leave_block(struct vgpu_trace_reader *reader)
 		trace_pool_put(trace_source_pool(reader->source), buffer);
 	}
 	return 0;
-}
-
-static uint64_t chunk_begin(const struct vgpu_trace_reader *reader, uint32_t id)
-{
-	return id == 0 ? 0 : reader->chunks[id - 1].end;
 }
 
 /* Bytes of one pass over the chunks of a reference; checked by measure_refs(). */
@@ -224,7 +229,7 @@ void vgpu_trace_reader_copy_data(struct vgpu_trace_reader *reader, uint8_t *to, 
 	while (len > 0 && at->left > 0) {
 		const struct trace_ref *ref = &reader->decoder.refs[at->ref];
 		uint32_t id = ref->start + (ref->repeat ? 0 : at->chunk);
-		uint64_t size = reader->chunks[id].end - chunk_begin(reader, id) - at->at;
+		uint64_t size = chunk_len(reader, id) - at->at;
 		uint64_t part = size < len ? size : len;
 
 		memcpy(to, reader->chunks[id].data + at->at, part);
@@ -246,14 +251,14 @@ void vgpu_trace_reader_copy_data(struct vgpu_trace_reader *reader, uint8_t *to, 
 static const uint8_t *find_whole(const struct vgpu_trace_reader *reader)
 {
 	const struct trace_ref *ref = &reader->decoder.refs[0];
-	const struct chunk *chunk = &reader->chunks[ref->start];
+	const struct chunk *chunks = reader->chunks;
 
 	if (reader->decoder.num_refs != 1 || (ref->repeat && ref->count > 1))
 		return NULL;
-	for (uint32_t i = 1; i < ref->count; i++)
-		if (chunk[i - 1].data + (chunk[i].end - chunk[i - 1].end) != chunk[i].data)
+	for (uint32_t id = ref->start; id + 1 < ref->start + ref->count; id++)
+		if (chunks[id].data + chunk_len(reader, id) != chunks[id + 1].data)
 			return NULL;
-	return chunk->data;
+	return chunks[ref->start].data;
 }
 
 static int fill_data(struct vgpu_trace_reader *reader, struct vgpu_trace_request *request,
