@@ -142,6 +142,7 @@ static const uint8_t *join_data(struct vgpu_recorder *recorder,
 	return recorder->data;
 }
 
+/* Of a request that has its data_len. */
 static void add_reads(struct vgpu_recorder *recorder, const struct vgpu_request_event *event,
 		      struct vgpu_trace_request *request)
 {
@@ -149,8 +150,6 @@ static void add_reads(struct vgpu_recorder *recorder, const struct vgpu_request_
 	if (event->num_reads == 0)
 		return;
 	request->pitch = event->read_pitch;
-	for (size_t i = 0; i < event->num_reads; i++)
-		request->data_len += event->reads[i].len;
 	if (!join_segments(recorder, event, request)) {
 		request->data_len = 0;
 		request->dropped = true;
@@ -204,13 +203,9 @@ static void put_beginning(struct vgpu_recorder *recorder)
  * The guest has its answer, but whoever looks for it may be waiting for this very
  * processor: a thread is often woken where the one runs that wakes it, and stays there.
  */
-static void give_way(const struct vgpu_request_event *event)
+static void give_way(uint64_t data_len, unsigned int num_frames)
 {
-	uint64_t len = 0;
-
-	for (size_t i = 0; i < event->num_reads; i++)
-		len += event->reads[i].len;
-	if (len >= LONG_BYTES || event->num_frames > 0)
+	if (data_len >= LONG_BYTES || num_frames > 0)
 		sched_yield();
 }
 
@@ -234,7 +229,9 @@ static void record_request(void *opaque, const struct vgpu_request_event *event)
 			    .used_len = event->used_len},
 	};
 
-	give_way(event);
+	for (size_t i = 0; i < event->num_reads; i++)
+		record.request.data_len += event->reads[i].len;
+	give_way(record.request.data_len, event->num_frames);
 	add_reads(recorder, event, &record.request);
 	vgpu_trace_writer_put(recorder->writer, &record);
 	for (unsigned int i = 0; i < event->num_frames; i++)
