@@ -5,14 +5,29 @@
 #include <linux/virtio_ring.h>
 #include <string.h>
 
+bool vgpu_message_holds(uint64_t len, uint64_t offset, uint64_t size)
+{
+	return offset <= len && size <= len - offset;
+}
+
 uint32_t vgpu_message_u32(const uint8_t *bytes, uint64_t len, uint64_t offset)
 {
 	uint32_t value;
 
-	if (offset > len || sizeof(value) > len - offset)
+	if (!vgpu_message_holds(len, offset, sizeof(value)))
 		return 0;
 	memcpy(&value, bytes + offset, sizeof(value));
 	return le32toh(value);
+}
+
+uint64_t vgpu_message_u64(const uint8_t *bytes, uint64_t len, uint64_t offset)
+{
+	uint64_t value;
+
+	if (!vgpu_message_holds(len, offset, sizeof(value)))
+		return 0;
+	memcpy(&value, bytes + offset, sizeof(value));
+	return le64toh(value);
 }
 
 uint32_t vgpu_request_u32(const struct vgpu_trace_request *request, size_t offset)

@@ -7,8 +7,11 @@
 
 #include <linux/virtio_gpu.h>
 
-/* The le32 at offset of a message; 0 where the message ends before. */
+/* Whether a message of len bytes has size of them from offset on. */
+bool vgpu_message_holds(uint64_t len, uint64_t offset, uint64_t size);
+/* The le32 or le64 at offset of a message; 0 where the message ends before. */
 uint32_t vgpu_message_u32(const uint8_t *bytes, uint64_t len, uint64_t offset);
+uint64_t vgpu_message_u64(const uint8_t *bytes, uint64_t len, uint64_t offset);
 /* The le32 at offset of the request; 0 where it ends before. */
 uint32_t vgpu_request_u32(const struct vgpu_trace_request *request, size_t offset);
 uint32_t vgpu_request_command(const struct vgpu_trace_request *request);

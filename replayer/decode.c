@@ -181,21 +181,6 @@ const char *vgpu_register_name(uint32_t offset)
 	return NULL;
 }
 
-static bool holds(uint64_t len, uint64_t offset, uint64_t size)
-{
-	return offset <= len && size <= len - offset;
-}
-
-uint64_t vgpu_message_u64(const uint8_t *bytes, uint64_t len, uint64_t offset)
-{
-	uint64_t value;
-
-	if (!holds(len, offset, sizeof(value)))
-		return 0;
-	memcpy(&value, bytes + offset, sizeof(value));
-	return le64toh(value);
-}
-
 static struct vgpu_rect rect_at(const uint8_t *bytes, uint64_t len, uint64_t offset)
 {
 	return (struct vgpu_rect){
@@ -219,8 +204,8 @@ static uint64_t entries_size(const struct field *field, const uint8_t *bytes, ui
 			      ? sizeof(struct virtio_gpu_resource_create_blob)
 			      : sizeof(struct virtio_gpu_resource_attach_backing);
 
-	for (uint64_t i = 0; i < count && holds(len, at, sizeof(struct virtio_gpu_mem_entry));
-	     i++) {
+	for (uint64_t i = 0;
+	     i < count && vgpu_message_holds(len, at, sizeof(struct virtio_gpu_mem_entry)); i++) {
 		size += vgpu_message_u32(bytes, len,
 					 at + offsetof(struct virtio_gpu_mem_entry, length));
 		at += sizeof(struct virtio_gpu_mem_entry);
@@ -351,7 +336,7 @@ void vgpu_decode_request(const uint8_t *bytes, uint64_t len, char text[VGPU_DECO
 	add_type(&out, type);
 	for (size_t i = 0; command != NULL && command->fields[i].kind != END; i++) {
 		const struct field *field = &command->fields[i];
-		if (holds(len, field->offset, size_of(field->kind)))
+		if (vgpu_message_holds(len, field->offset, size_of(field->kind)))
 			add_field(&out, field, bytes, len);
 	}
 	add_fence(&out, bytes, len);
@@ -377,7 +362,7 @@ static bool uuid_text(const uint8_t *bytes, uint64_t len, char text[UUID_TEXT])
 {
 	size_t at = AT(resp_resource_uuid, uuid), used = 0;
 
-	if (!holds(len, at, 16))
+	if (!vgpu_message_holds(len, at, 16))
 		return false;
 	for (size_t i = 0; i < 16; i++) {
 		if (i == 4 || i == 6 || i == 8 || i == 10)
@@ -481,7 +466,7 @@ void vgpu_decode_request_json(const uint8_t *bytes, uint64_t len, cJSON *object)
 	json_type(object, "command", type);
 	for (size_t i = 0; command != NULL && command->fields[i].kind != END; i++) {
 		const struct field *field = &command->fields[i];
-		if (holds(len, field->offset, size_of(field->kind)))
+		if (vgpu_message_holds(len, field->offset, size_of(field->kind)))
 			json_field(object, field, bytes, len);
 	}
 	json_fence(object, bytes, len);

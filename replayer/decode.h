@@ -21,9 +21,6 @@ void vgpu_decode_answer(const uint8_t *bytes, uint64_t len, char text[VGPU_DECOD
 void vgpu_decode_request_json(const uint8_t *bytes, uint64_t len, cJSON *object);
 void vgpu_decode_answer_json(const uint8_t *bytes, uint64_t len, cJSON *object);
 
-/* As vgpu_message_u32(). */
-uint64_t vgpu_message_u64(const uint8_t *bytes, uint64_t len, uint64_t offset);
-
 /* "VIRTIO_F_VERSION_1"; NULL for a bit without a name. */
 const char *vgpu_feature_name(unsigned int bit);
 /* "QueueReady", as the specification names the registers of virtio-mmio; NULL: none. */
