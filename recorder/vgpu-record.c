@@ -300,15 +300,15 @@ static int open_display(struct session *session, struct vgpu_error *err)
 	return 0;
 }
 
-static void choose_signals(sigset_t *set, bool usr1, bool usr2)
+static void choose_signals(sigset_t *set, bool last)
 {
 	sigemptyset(set);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
-	if (usr1)
-		sigaddset(set, SIGUSR1);
-	if (usr2)
-		sigaddset(set, SIGUSR2);
+	if (!last)
+		return;
+	sigaddset(set, SIGUSR1);
+	sigaddset(set, SIGUSR2);
 }
 
 /* To the module, which wakes us by it. */
@@ -316,7 +316,8 @@ static void leave_signal(struct session *session)
 {
 	sigset_t set;
 
-	choose_signals(&set, false, true);
+	choose_signals(&set, true);
+	sigdelset(&set, SIGUSR1);
 	signalfd(session->signal_fd, &set, 0);
 	on_log(session, "this module wakes by SIGUSR1: SIGUSR2 writes a trace");
 }
@@ -683,7 +684,7 @@ static int open_signals(bool last)
 {
 	sigset_t set;
 
-	choose_signals(&set, last, last);
+	choose_signals(&set, last);
 	/* Before any thread is started, so that all of them block these. */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
