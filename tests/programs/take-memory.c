@@ -4,6 +4,7 @@
  * request is with the device. Exit status 0: the back end has ended the connection.
  */
 #include "target/vhost_user_front.h"
+#include "unit/picture-requests.h"
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_gpu.h>
@@ -45,32 +46,13 @@ static void offer(uint8_t *ram, const void *request, uint32_t len)
 
 static void offer_picture(uint8_t *ram)
 {
-	const struct virtio_gpu_rect all = {.width = SIDE, .height = SIDE};
-	const struct virtio_gpu_resource_create_2d create = {
-		.hdr.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_2D,
-		.resource_id = 1,
-		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
-		.width = SIDE,
-		.height = SIDE};
-	const struct {
-		struct virtio_gpu_resource_attach_backing head;
-		struct virtio_gpu_mem_entry entry;
-	} attach = {.head.hdr.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
-		    .head.resource_id = 1,
-		    .head.nr_entries = 1,
-		    .entry = {.addr = RAM + PIXELS, .length = SIDE * SIDE * 4}};
-	const struct virtio_gpu_set_scanout scanout = {
-		.hdr.type = VIRTIO_GPU_CMD_SET_SCANOUT, .r = all, .resource_id = 1};
-	const struct virtio_gpu_transfer_to_host_2d transfer = {
-		.hdr.type = VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, .r = all, .resource_id = 1};
-	const struct virtio_gpu_resource_flush flush = {
-		.hdr.type = VIRTIO_GPU_CMD_RESOURCE_FLUSH, .r = all, .resource_id = 1};
+	const struct picture_requests show = picture_requests(SIDE, SIDE, RAM + PIXELS);
 
-	offer(ram, &create, sizeof(create));
-	offer(ram, &attach, sizeof(attach));
-	offer(ram, &scanout, sizeof(scanout));
-	offer(ram, &transfer, sizeof(transfer));
-	offer(ram, &flush, sizeof(flush));
+	offer(ram, &show.create, sizeof(show.create));
+	offer(ram, &show.attach, sizeof(show.attach));
+	offer(ram, &show.scanout, sizeof(show.scanout));
+	offer(ram, &show.transfer, sizeof(show.transfer));
+	offer(ram, &show.flush, sizeof(show.flush));
 }
 
 static int open_memory(struct vgpu_vhost_user_memory *memory)

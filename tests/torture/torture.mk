@@ -9,6 +9,7 @@ TORTURE_SEED ?= 0
 
 TORTURE := $(BUILD)/tests/torture/torture
 $(TORTURE) $(BUILD)/tests/torture/draw: $(call objects,tests/torture/drawing.c tests/torture/waits.c tests/unit/trace-file.c)
+$(BUILD)/tests/programs/take-memory: $(call objects,tests/unit/picture-requests.c)
 
 # Not instrumented: it is loaded into programs that are and into programs that are not.
 $(BUILD)/tests/programs/faulty-disk.so: tests/programs/faulty-disk.c $(FLAGS_FILE)

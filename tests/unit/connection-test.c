@@ -8,6 +8,7 @@
 #include "allocation.h"
 #include "bus/gpu_messages.h"
 #include "bus/vhost_user.h"
+#include "picture-requests.h"
 #include "sandbox/calls.h"
 #include "scene.h"
 #include "target/socket_io.h"
@@ -154,34 +155,15 @@ static void write_request(struct stage *stage, unsigned int n, const void *reque
 
 static void boot_guest(struct stage *stage)
 {
-	const struct virtio_gpu_rect all = {.width = WIDTH, .height = HEIGHT};
-	const struct virtio_gpu_resource_create_2d create = {
-		.hdr.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_2D,
-		.resource_id = 1,
-		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
-		.width = WIDTH,
-		.height = HEIGHT};
-	const struct {
-		struct virtio_gpu_resource_attach_backing head;
-		struct virtio_gpu_mem_entry entry;
-	} attach = {.head.hdr.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
-		    .head.resource_id = 1,
-		    .head.nr_entries = 1,
-		    .entry = {.addr = RAM + PIXELS, .length = WIDTH * HEIGHT * 4}};
-	const struct virtio_gpu_set_scanout scanout = {
-		.hdr.type = VIRTIO_GPU_CMD_SET_SCANOUT, .r = all, .resource_id = 1};
-	const struct virtio_gpu_transfer_to_host_2d transfer = {
-		.hdr.type = VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, .r = all, .resource_id = 1};
-	const struct virtio_gpu_resource_flush flush = {
-		.hdr.type = VIRTIO_GPU_CMD_RESOURCE_FLUSH, .r = all, .resource_id = 1};
+	const struct picture_requests show = picture_requests(WIDTH, HEIGHT, RAM + PIXELS);
 	const struct virtio_gpu_ctrl_hdr info = {.type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO};
 
 	memset(stage->ram, 0, PIXELS);
-	write_request(stage, 0, &create, sizeof(create));
-	write_request(stage, 1, &attach, sizeof(attach));
-	write_request(stage, 2, &scanout, sizeof(scanout));
-	write_request(stage, 3, &transfer, sizeof(transfer));
-	write_request(stage, 4, &flush, sizeof(flush));
+	write_request(stage, 0, &show.create, sizeof(show.create));
+	write_request(stage, 1, &show.attach, sizeof(show.attach));
+	write_request(stage, 2, &show.scanout, sizeof(show.scanout));
+	write_request(stage, 3, &show.transfer, sizeof(show.transfer));
+	write_request(stage, 4, &show.flush, sizeof(show.flush));
 	write_request(stage, 5, &info, sizeof(info));
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "front-end.h"
 
+#include "picture-requests.h"
 #include "target/socket_io.h"
 #include "unit.h"
 
@@ -325,31 +326,19 @@ uint32_t front_flush(struct front *front, struct virtio_gpu_rect rect)
 
 void front_show(struct front *front, uint32_t width, uint32_t height)
 {
-	struct virtio_gpu_rect all = {.width = width, .height = height};
-	struct virtio_gpu_resource_create_2d new = {.hdr.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_2D,
-						    .resource_id = 1,
-						    .format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
-						    .width = width,
-						    .height = height};
-	struct {
-		struct virtio_gpu_resource_attach_backing head;
-		struct virtio_gpu_mem_entry entry;
-	} attach = {.head.hdr.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
-		    .head.resource_id = 1,
-		    .head.nr_entries = 1,
-		    .entry = {.addr = FRONT_RAM + FRONT_PIXELS, .length = width * height * 4}};
-	struct virtio_gpu_set_scanout scanout = {
-		.hdr.type = VIRTIO_GPU_CMD_SET_SCANOUT, .r = all, .resource_id = 1};
-	struct virtio_gpu_transfer_to_host_2d transfer = {
-		.hdr.type = VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, .r = all, .resource_id = 1};
+	const struct picture_requests show =
+		picture_requests(width, height, FRONT_RAM + FRONT_PIXELS);
 	uint32_t *pixels = (void *)(front->ram + FRONT_PIXELS);
 
 	for (uint32_t i = 0; i < width * height; i++)
 		pixels[i] = i;
-	CU_ASSERT_EQUAL(front_command(front, &new, sizeof(new)), VIRTIO_GPU_RESP_OK_NODATA);
-	CU_ASSERT_EQUAL(front_command(front, &attach, sizeof(attach)), VIRTIO_GPU_RESP_OK_NODATA);
-	CU_ASSERT_EQUAL(front_command(front, &scanout, sizeof(scanout)), VIRTIO_GPU_RESP_OK_NODATA);
-	CU_ASSERT_EQUAL(front_command(front, &transfer, sizeof(transfer)),
+	CU_ASSERT_EQUAL(front_command(front, &show.create, sizeof(show.create)),
+			VIRTIO_GPU_RESP_OK_NODATA);
+	CU_ASSERT_EQUAL(front_command(front, &show.attach, sizeof(show.attach)),
+			VIRTIO_GPU_RESP_OK_NODATA);
+	CU_ASSERT_EQUAL(front_command(front, &show.scanout, sizeof(show.scanout)),
+			VIRTIO_GPU_RESP_OK_NODATA);
+	CU_ASSERT_EQUAL(front_command(front, &show.transfer, sizeof(show.transfer)),
 			VIRTIO_GPU_RESP_OK_NODATA);
 }
 
